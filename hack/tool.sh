@@ -39,7 +39,7 @@ if command -v flock >/dev/null; then
   flock 9
   if [ -x "$binary" ]; then echo "$binary"; exit 0; fi
 fi
-echo "building $name ($package) once; golangci-lint takes some minutes, the others seconds" >&2
+echo "building $name once, with empty caches in one to four minutes" >&2
 started=$SECONDS
 # GOFLAGS of the caller may hold flags of the main module (-tags, -mod) that have no meaning here.
 GOFLAGS='' GOWORK=off CGO_ENABLED=0 go build -C "$module" -trimpath -buildvcs=false -ldflags='-s -w' -o "$binary.$$" "$package" >&2 9>&-

@@ -104,14 +104,6 @@ func reason(output []string) string {
 	return strings.Join(said, " ")
 }
 
-func (s *suite) describeSkips() string {
-	var b strings.Builder
-	for _, skip := range s.skips {
-		fmt.Fprintf(&b, "skipped %s: %s\n", skip.test, skip.reason)
-	}
-	return b.String()
-}
-
 // problems are what a strict run does not accept, one line each.
 func (s *suite) problems() []string {
 	var problems []string
