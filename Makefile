@@ -83,7 +83,7 @@ e2e: build runecluster ## All e2e tests on the best cluster there is; E2E_KUBECO
 
 .PHONY: krew-test
 krew-test: build runecluster ## Package the plugin and install it with real krew, offline
-	@hack/krew-test.sh
+	@VERSION='$(VERSION)' hack/krew-test.sh
 
 .PHONY: bench
 bench: build runecluster ## Measure start-up, memory and size of both programs beside kubectl
