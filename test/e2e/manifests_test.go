@@ -1,0 +1,53 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// demo reads a manifest of the demo: the tests and the demo judge the same objects.
+func demo(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", "hack", "demo", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// web is the demo's Deployment with another image and number of replicas.
+func web(t *testing.T, image string, replicas int) string {
+	t.Helper()
+	manifest := strings.ReplaceAll(demo(t, "web.yaml"), "registry.local:5000/web:v1", image)
+	return strings.Replace(manifest, "replicas: 2", fmt.Sprintf("replicas: %d", replicas), 1)
+}
+
+// environment is an Environment with all rules of the demo in one namespace.
+func environment(name, namespace, approval string) string {
+	return fmt.Sprintf(`
+apiVersion: rune.runeframeos.com/v1alpha1
+kind: Environment
+metadata: {name: %s}
+spec:
+  namespaces: [%s]
+  rules:
+    images: {pin: Pods}
+    signatures: {}
+    podSecurity: {level: restricted}
+    resources: {require: [requests.cpu, requests.memory, limits.memory]}
+%s
+  delivery:
+    strategy: Canary
+    canary: {steps: [{setWeight: 25}, {pause: 2s}, {setWeight: 50}, {pause: 2s}]}
+    smokeTests: [{name: Basic connectivity, path: /health, requests: 10}]
+    deadline: 10m
+`, name, namespace, approval)
+}
+
+// needApproval is the rule of the demo's production.
+const needApproval = `    approval: {minApprovals: 1, rollback: None}`
