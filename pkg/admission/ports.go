@@ -1,0 +1,51 @@
+package admission
+
+import (
+	"context"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+)
+
+// Policies are the Environments and ImagePolicies that judgements follow. They may be cached; an
+// adapter confirms by a live read that an Environment is gone before it says so.
+type Policies interface {
+	// Environment returns an error for which apierrors.IsNotFound holds if there is none of this name.
+	Environment(ctx context.Context, name string) (*v1alpha1.Environment, error)
+	// ImagePolicies returns all those that name the environment, in any order. An error means that they could not be read; none is not an error.
+	ImagePolicies(ctx context.Context, environment string) ([]v1alpha1.ImagePolicy, error)
+}
+
+// Images asks registries. Both methods return an error for which errors.Is(err, image.ErrNotExist)
+// holds where the registry knows no such image, and any other error where nobody could tell. Their
+// errors are read by users: they name the registry and the cause.
+type Images interface {
+	// Resolve returns the digest that the reference's tag names now ("sha256:…"). It is not called for references with a digest.
+	Resolve(ctx context.Context, ref image.Reference) (digest string, err error)
+	// Verify says whether any one of the authorities signed the reference's digest.
+	Verify(ctx context.Context, ref image.Reference, authorities []v1alpha1.Authority) (image.Proof, error)
+}
+
+// Objects reads the cluster live, never through a cache, and keeps every field that it does not know.
+type Objects interface {
+	// Get returns an error for which apierrors.IsNotFound holds if there is none.
+	Get(ctx context.Context, kind schema.GroupVersionKind, namespace, name string) (*unstructured.Unstructured, error)
+	// List returns all objects of the kind in the namespace.
+	List(ctx context.Context, kind schema.GroupVersionKind, namespace string) ([]unstructured.Unstructured, error)
+}
+
+// Access asks the API server's authorizer.
+type Access interface {
+	// CanApprove says whether a user has the verb approve on environments.rune.runeframeos.com/NAME. Its answers are never cached.
+	CanApprove(ctx context.Context, user authenticationv1.UserInfo, environment string) (bool, error)
+}
+
+// Keys holds the key of the seals.
+type Keys interface {
+	// SealKey returns the same at least 32 random bytes to all replicas of the webhook, for good.
+	SealKey(ctx context.Context) ([]byte, error)
+}

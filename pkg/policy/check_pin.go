@@ -1,0 +1,50 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+)
+
+// EffectivePin is where tags are replaced by digests under some rules: what rules.images says, and in
+// Pods wherever signatures are required, because what was verified must be what runs.
+func EffectivePin(rules v1alpha1.Rules) v1alpha1.Pin {
+	if rules.Images == nil {
+		if rules.Signatures != nil {
+			return v1alpha1.PinPods
+		}
+		return v1alpha1.PinNever
+	}
+	if rules.Images.Pin == "" || (rules.Signatures != nil && rules.Images.Pin == v1alpha1.PinNever) {
+		return v1alpha1.PinPods
+	}
+	return rules.Images.Pin
+}
+
+// pinCheck refuses Pods with an image that is not named by digest: the mutating side pins them, so
+// such a Pod came past it or its tag could not be resolved.
+func pinCheck() Check {
+	return Check{
+		ID:    RulePin,
+		Asked: func(rules v1alpha1.Rules) bool { return EffectivePin(rules) == v1alpha1.PinPods },
+		Judge: func(in Input) []Violation {
+			if !in.Subject.IsPod() {
+				return nil
+			}
+			var violations []Violation
+			for _, slot := range in.Subject.UnsettledImages() {
+				if ref, err := image.Parse(slot.Image); err == nil && ref.Digest != "" {
+					continue
+				}
+				message := fmt.Sprintf("image %q of %s must be named by its digest (@sha256:…)", slot.Image, slot.Owner)
+				// Where signatures are asked that check tells the cause.
+				if cause := in.Facts.Images[slot.Image].Cause; cause != "" && in.Rules.Signatures == nil {
+					message += ", which could not be found out: " + cause
+				}
+				violations = append(violations, Violation{Rule: RulePin, Field: slot.Field, Message: message})
+			}
+			return violations
+		},
+	}
+}

@@ -1,0 +1,65 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+)
+
+// Facts are what a judgement needs to know from outside of the object.
+type Facts struct {
+	// Images by the reference as it stands in the object. An image without a fact counts as one of which nobody could tell.
+	Images map[string]ImageFact
+	// Approval is nil where nobody looked, which counts as not approved.
+	Approval *ApprovalFact
+}
+
+// Signature is what is known about the signature of an image.
+type Signature string
+
+// The outcomes of a verification. Only SignatureVerified lets an image in.
+const (
+	// SignatureUnknown: nobody could tell; the zero value.
+	SignatureUnknown Signature = ""
+	// SignatureVerified: every ImagePolicy that covers the image is satisfied.
+	SignatureVerified Signature = "Verified"
+	// SignatureRejected: the registry answered, and no trusted authority signed the image.
+	SignatureRejected Signature = "Rejected"
+	// SignatureNoPolicy: no ImagePolicy of the environment covers the image.
+	SignatureNoPolicy Signature = "NoPolicy"
+	// SignatureNoImage: the registry answered that it has no such image.
+	SignatureNoImage Signature = "NoImage"
+	// SignatureNotAsked: the environment has no rule signatures.
+	SignatureNotAsked Signature = "NotAsked"
+)
+
+// ImageFact is what is known about one image.
+type ImageFact struct {
+	Signature Signature `json:"signature,omitempty"`
+	// Digest that was verified; of a reference with a tag, what the tag named at the time.
+	Digest string `json:"digest,omitempty"`
+	// Policy is the ImagePolicy that was not satisfied.
+	Policy string `json:"policy,omitempty"`
+	// Authorities of that policy, by name.
+	Authorities []string `json:"authorities,omitempty"`
+	// Cause in words, for all outcomes but SignatureVerified.
+	Cause string `json:"cause,omitempty"`
+}
+
+// ApprovalFact is what is known about the approval of an object's pod template.
+type ApprovalFact struct {
+	// Exempt says why no approval is asked for this object; empty where it is.
+	Exempt string `json:"exempt,omitempty"`
+	// Problem says why no Release stands for this pod template; empty where Release is set.
+	Problem string `json:"problem,omitempty"`
+	// Release of the same namespace that brings this very pod template.
+	Release string `json:"release,omitempty"`
+	// RequestedBy is who asked for the Release.
+	RequestedBy v1alpha1.Identity `json:"requestedBy,omitempty"`
+	// TemplateHash of the object's pod template.
+	TemplateHash string `json:"templateHash,omitempty"`
+	// Approvals whose seal is valid and that name the Release by UID.
+	Approvals []v1alpha1.ApprovalSpec `json:"approvals,omitempty"`
+	// Now is the time of the judgement.
+	Now time.Time `json:"now,omitempty"`
+}

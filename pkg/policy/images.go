@@ -1,0 +1,102 @@
+package policy
+
+import (
+	"fmt"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// ImageSlot is one place of a subject that names an image.
+type ImageSlot struct {
+	// Field is its path from the object's root: "spec.template.spec.containers[0].image".
+	Field string
+	// Pointer is its JSON pointer (RFC 6901) from the pod's or template's root: "/spec/containers/0/image".
+	Pointer string
+	// Image is the reference as it stands there.
+	Image string
+	// Owner names the container or volume: `container "app"`. It is unique within a pod.
+	Owner string
+}
+
+// containerSlot is one container of a subject, of any list.
+type containerSlot struct {
+	list      string
+	index     int
+	owner     string
+	container corev1.Container
+}
+
+// containers returns ordinary and init containers; with ephemeral, those of a running Pod too.
+func (s *Subject) containers(ephemeral bool) []containerSlot {
+	var slots []containerSlot
+	for i, c := range s.Spec.Containers {
+		slots = append(slots, containerSlot{"containers", i, fmt.Sprintf("container %q", c.Name), c})
+	}
+	for i, c := range s.Spec.InitContainers {
+		slots = append(slots, containerSlot{"initContainers", i, fmt.Sprintf("init container %q", c.Name), c})
+	}
+	if !ephemeral {
+		return slots
+	}
+	for i, c := range s.Spec.EphemeralContainers {
+		common := corev1.Container(c.EphemeralContainerCommon)
+		slots = append(slots, containerSlot{"ephemeralContainers", i, fmt.Sprintf("ephemeral container %q", c.Name), common})
+	}
+	return slots
+}
+
+// Images returns every place that names an image: init, ephemeral and ordinary containers and image
+// volumes, also such where the name is missing.
+func (s *Subject) Images() []ImageSlot {
+	var slots []ImageSlot
+	for _, c := range s.containers(true) {
+		slots = append(slots, ImageSlot{
+			Field:   s.Field(fmt.Sprintf("spec.%s[%d].image", c.list, c.index)),
+			Pointer: "/spec/" + c.list + "/" + strconv.Itoa(c.index) + "/image",
+			Image:   c.container.Image,
+			Owner:   c.owner,
+		})
+	}
+	for i, volume := range s.Spec.Volumes {
+		if volume.Image == nil {
+			continue
+		}
+		slots = append(slots, ImageSlot{
+			Field:   s.Field(fmt.Sprintf("spec.volumes[%d].image.reference", i)),
+			Pointer: "/spec/volumes/" + strconv.Itoa(i) + "/image/reference",
+			Image:   volume.Image.Reference,
+			Owner:   fmt.Sprintf("volume %q", volume.Name),
+		})
+	}
+	return slots
+}
+
+// UnsettledImages returns the places whose image is to be judged: all but those that the same Pod runs already.
+func (s *Subject) UnsettledImages() []ImageSlot {
+	var slots []ImageSlot
+	for _, slot := range s.Images() {
+		if !s.Settled[slot.Field] {
+			slots = append(slots, slot)
+		}
+	}
+	return slots
+}
+
+// SettleFrom marks the images that stand unchanged in the Pod's former state. Only a Pod has settled
+// images: a template that changes is judged as a whole, since new pods come of it.
+func (s *Subject) SettleFrom(old *Subject) {
+	if !s.IsPod() || !old.IsPod() {
+		return
+	}
+	former := map[string]string{}
+	for _, slot := range old.Images() {
+		former[slot.Owner] = slot.Image
+	}
+	s.Settled = map[string]bool{}
+	for _, slot := range s.Images() {
+		if image, found := former[slot.Owner]; found && image == slot.Image {
+			s.Settled[slot.Field] = true
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+)
+
+// Subject is what is judged: a Pod, or the pod template of a workload.
+type Subject struct {
+	Kind      schema.GroupKind
+	Namespace string
+	Name      string
+	// TemplatePath is the field path of the pod template: "spec.template"; empty for a Pod.
+	TemplatePath string
+	// Template as it stands in the object, with all fields, also those that this program's types do not know.
+	Template json.RawMessage
+	// Metadata and Spec of the pod or template.
+	Metadata metav1.ObjectMeta
+	Spec     corev1.PodSpec
+	// Settled holds the fields of images that the same Pod runs already. An update of a Pod is not judged by what it does not change.
+	Settled map[string]bool
+}
+
+// kindPod is the one kind that is judged itself and not by a template.
+func kindPod() schema.GroupKind { return schema.GroupKind{Kind: "Pod"} }
+
+// templateFields returns the path from an object's root to its pod template: empty for a Pod; ok is
+// false for kinds that hold none.
+func templateFields(kind schema.GroupKind) (path []string, ok bool) {
+	switch kind {
+	case kindPod():
+		return nil, true
+	case schema.GroupKind{Group: "apps", Kind: "Deployment"},
+		schema.GroupKind{Group: "apps", Kind: "ReplicaSet"},
+		schema.GroupKind{Group: "apps", Kind: "StatefulSet"},
+		schema.GroupKind{Group: "apps", Kind: "DaemonSet"},
+		schema.GroupKind{Group: "batch", Kind: "Job"},
+		schema.GroupKind{Kind: "ReplicationController"}:
+		return []string{"spec", "template"}, true
+	case schema.GroupKind{Group: "batch", Kind: "CronJob"}:
+		return []string{"spec", "jobTemplate", "spec", "template"}, true
+	}
+	return nil, false
+}
+
+// Covers tells whether objects of a kind have pods to judge.
+func Covers(kind schema.GroupKind) bool {
+	_, ok := templateFields(kind)
+	return ok
+}
+
+// NewSubject reads the subject out of an object in JSON. Keys are case-sensitive, as they are for the
+// API server. Its errors mean that the object cannot be judged.
+func NewSubject(kind schema.GroupKind, object []byte) (*Subject, error) {
+	path, ok := templateFields(kind)
+	if !ok {
+		return nil, fmt.Errorf("reading %s: this kind holds no pod template that is judged", kind.Kind)
+	}
+	var head struct {
+		Metadata metav1.ObjectMeta `json:"metadata"`
+	}
+	if err := utiljson.Unmarshal(object, &head); err != nil {
+		return nil, fmt.Errorf("reading metadata of %s: %w", kind.Kind, err)
+	}
+	subject := &Subject{Kind: kind, Namespace: head.Metadata.Namespace, Name: head.Metadata.Name, Template: object}
+	if subject.Name == "" {
+		subject.Name = head.Metadata.GenerateName
+	}
+	for _, field := range path {
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(subject.Template, &members); err != nil {
+			return nil, fmt.Errorf("reading the pod template of %s %q: %w", kind.Kind, subject.Name, err)
+		}
+		member, found := members[field]
+		if !found {
+			return nil, fmt.Errorf("reading the pod template of %s %q: field %q is absent", kind.Kind, subject.Name, field)
+		}
+		subject.Template = member
+		subject.TemplatePath = join(subject.TemplatePath, field)
+	}
+	var template corev1.PodTemplateSpec
+	if err := utiljson.Unmarshal(subject.Template, &template); err != nil {
+		return nil, fmt.Errorf("reading the pod template of %s %q: %w", kind.Kind, subject.Name, err)
+	}
+	subject.Metadata, subject.Spec = template.ObjectMeta, template.Spec
+	return subject, nil
+}
+
+// IsPod tells whether the subject is a Pod itself.
+func (s *Subject) IsPod() bool { return s.Kind == kindPod() }
+
+// String names the subject to people: `Deployment "web"`.
+func (s *Subject) String() string { return fmt.Sprintf("%s %q", s.Kind.Kind, s.Name) }
+
+// Field returns the path from the object's root of a field of the pod or template.
+func (s *Subject) Field(path string) string { return join(s.TemplatePath, path) }
+
+func join(prefix, path string) string {
+	if prefix == "" {
+		return path
+	}
+	return prefix + "." + path
+}
