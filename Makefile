@@ -13,9 +13,9 @@ DATE    ?= $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --fo
 LDFLAGS := -s -w -X $(MODULE)/pkg/version.Version=$(VERSION) -X $(MODULE)/pkg/version.Commit=$(COMMIT) -X $(MODULE)/pkg/version.Date=$(DATE)
 
 # One set of flags for build, vet, lint and tests, so that they share one build cache. -trimpath also
-# makes the cache independent of where the checkout lies.
+# makes the cache independent of where the checkout lies; versions are stamped by LDFLAGS alone.
 export CGO_ENABLED ?= 0
-export GOFLAGS := $(strip $(GOFLAGS) $(if $(findstring -trimpath,$(GOFLAGS)),,-trimpath))
+export GOFLAGS := $(strip $(filter-out -trimpath -buildvcs=%,$(GOFLAGS)) -trimpath -buildvcs=false)
 
 # Name of the embedded cluster for cluster-up, cluster-down and cluster-status; tests name their own.
 CLUSTER ?= rune
@@ -106,6 +106,10 @@ generate: ## Generate deepcopy functions and CRDs from pkg/api
 .PHONY: vulncheck
 vulncheck: ## Look for known vulnerabilities that the two programs can reach (needs vuln.go.dev)
 	@"$$($(TOOL) govulncheck)" ./...
+
+.PHONY: package
+package: ## Cross-compile the plugin and write its archives and krew manifest into dist/
+	@hack/package.sh '$(VERSION)' '$(LDFLAGS)'
 
 .PHONY: runecluster
 runecluster: ## Build bin/runecluster, the embedded cluster's program

@@ -7,8 +7,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 config=$PWD/.golangci.yaml
 linter=$(hack/tool.sh golangci-lint)
+status=0
 for module in . test/cluster; do
-  if [ -f "$module/go.mod" ]; then
-    (cd "$module" && "$linter" run --config "$config" "$@" ./...)
-  fi
+  echo "module $module:"
+  (cd "$module" && "$linter" run --config "$config" "$@" ./...) || status=1
 done
+exit $status

@@ -50,7 +50,7 @@ func readFile(path string) (*suite, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening test events: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // read only
+	defer file.Close()
 	name := strings.TrimSuffix(filepath.Base(path), ".json")
 	return readSuite(name, file)
 }
