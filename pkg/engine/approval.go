@@ -1,0 +1,45 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+)
+
+// unapproved says whose consent is missing, or "". It only spares a write that would be refused: it
+// cannot verify seals, and the webhook decides in the end.
+func (d *driver) unapproved(ctx context.Context) (string, error) {
+	if d.rel.Spec.Environment == "" {
+		return "", nil
+	}
+	env, err := d.ports.Consent.GetEnvironment(ctx, d.rel.Spec.Environment)
+	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+		d.event(Event{Type: EventWarning, Message: fmt.Sprintf("reading environment %q: %v: whether an approval is needed shows at the first write", d.rel.Spec.Environment, err)})
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading environment %q: %w", d.rel.Spec.Environment, err)
+	}
+	rules := env.Spec.Rules.Approval
+	if rules == nil || (d.rel.Spec.Action == v1alpha1.ActionRollback && rules.Rollback == v1alpha1.RollbackApprovalNone) {
+		return "", nil
+	}
+	approvals, err := d.ports.Consent.ListApprovals(ctx, d.rel.Namespace)
+	if err != nil {
+		return "", fmt.Errorf("listing approvals: %w", err)
+	}
+	people := map[v1alpha1.Identity]bool{}
+	for i := range approvals {
+		if a := &approvals[i].Spec; a.Release.UID == d.rel.UID && a.Release.Name == d.rel.Name && a.Seal != "" {
+			people[a.Approver] = true
+		}
+	}
+	wanted := int(max(rules.MinApprovals, 1))
+	if len(people) >= wanted {
+		return "", nil
+	}
+	return fmt.Sprintf("release %q needs %d approvals in environment %q and has %d", d.rel.Name, wanted, env.Name, len(people)), nil
+}
