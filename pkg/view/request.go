@@ -1,0 +1,113 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+)
+
+// maxChanges is the number of changed fields that are shown; beyond it a command to see all is named.
+const maxChanges = 60
+
+// Request describes for an approver what a Release would do. Every field of the pod template that
+// changes is shown, because an approval covers all of them.
+func Request(r *v1alpha1.Release) []string {
+	lines := []string{
+		fmt.Sprintf("release %s: %s", r.Name, purpose(r)),
+		"  workload:     " + workloadOf(r),
+		"  environment:  " + orNone(r.Spec.Environment),
+		"  requested by: " + orNone(r.Spec.RequestedBy.Username),
+	}
+	if r.Spec.Reason != "" {
+		lines = append(lines, "  reason:       "+oneLine(r.Spec.Reason))
+	}
+	lines = append(lines, "  plan:         "+Plan(&r.Spec), "  changes:")
+	changes := Changes(r.Spec.From, &r.Spec.To)
+	if len(changes) == 0 {
+		lines = append(lines, "    <none>")
+	}
+	for i, change := range changes {
+		if i == maxChanges {
+			lines = append(lines, fmt.Sprintf("    … and %d more: kubectl get release %s -n %s -o yaml", len(changes)-i, r.Name, r.Namespace))
+			break
+		}
+		lines = append(lines, "    "+change.String())
+	}
+	return lines
+}
+
+func purpose(r *v1alpha1.Release) string {
+	switch {
+	case r.Spec.Strategy == v1alpha1.StrategyCreate:
+		return strings.ToLower(string(r.Spec.Action)) + " of a workload that is new here"
+	case r.Spec.Action == v1alpha1.ActionCanary:
+		return "canary"
+	default:
+		return fmt.Sprintf("%s, %s", strings.ToLower(string(r.Spec.Action)), strings.ToLower(string(r.Spec.Strategy)))
+	}
+}
+
+func workloadOf(r *v1alpha1.Release) string {
+	return fmt.Sprintf("%s/%s in namespace %s", strings.ToLower(r.Spec.Workload.Kind), r.Spec.Workload.Name, r.Namespace)
+}
+
+// Plan is a release's way in one line: "10 %, watch 5m, 50 %, watch 5m, then all; 2 smoke tests; 30m at most".
+func Plan(spec *v1alpha1.ReleaseSpec) string {
+	var parts []string
+	switch spec.Strategy {
+	case v1alpha1.StrategyCanary:
+		parts = append(parts, canarySteps(spec.Delivery.Canary)+"then all")
+	case v1alpha1.StrategyRolling:
+		parts = append(parts, "rolling update")
+	case v1alpha1.StrategyCreate:
+		parts = append(parts, "create")
+	}
+	if n := len(spec.Delivery.SmokeTests); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d smoke %s", n, plural(n, "test")))
+	}
+	if d := spec.Delivery.Deadline; d != nil {
+		parts = append(parts, Duration(d.Duration)+" at most")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func canarySteps(plan *v1alpha1.CanaryPlan) string {
+	if plan == nil {
+		return ""
+	}
+	var text strings.Builder
+	for _, step := range plan.Steps {
+		switch {
+		case step.SetWeight != nil:
+			fmt.Fprintf(&text, "%d %%, ", *step.SetWeight)
+		case step.Pause != nil:
+			fmt.Fprintf(&text, "watch %s, ", Duration(step.Pause.Duration))
+		}
+	}
+	return text.String()
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "<none>"
+	}
+	return oneLine(s)
+}
+
+// oneLine keeps text that a user wrote from forging lines or moving the cursor of a terminal.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return ' '
+		}
+		return r
+	}, s)
+}
