@@ -1,0 +1,100 @@
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/utils/clock"
+
+	"github.com/runeframeos/kubectl-rune/pkg/admission"
+	"github.com/runeframeos/kubectl-rune/pkg/webhook/certs"
+	"github.com/runeframeos/kubectl-rune/pkg/webhook/registration"
+)
+
+// ServiceName is the Service through which API servers reach the webhook in the cluster.
+const ServiceName = "rune-webhook"
+
+// DefaultPort on which reviews are served.
+const DefaultPort = 9443
+
+// Options that all modes share.
+type Options struct {
+	// Images verifies images. It is made by the caller, because only that may choose an adapter.
+	Images admission.Images
+	Log    logr.Logger
+	Clock  clock.WithTicker
+
+	// Host and Port on which reviews are served; no host means all addresses.
+	Host string
+	Port int
+	// URL under which clients outside of the cluster reach the process: "https://127.0.0.1:9443".
+	URL string
+	// MetricsAddress and ProbeAddress are HOST:PORT; "0" or nothing serves none.
+	MetricsAddress string
+	ProbeAddress   string
+	// DrainDelay is how long the process still serves after it was told to stop.
+	DrainDelay time.Duration
+}
+
+// validate also derives the port from the URL where none was chosen.
+func (o *Options) validate() error {
+	if o.Images == nil {
+		return errors.New("starting the webhook: no verifier of images")
+	}
+	if o.DrainDelay < 0 {
+		return fmt.Errorf("reading --drain-delay: %s is negative", o.DrainDelay)
+	}
+	if o.URL != "" {
+		parsed, err := url.Parse(o.URL)
+		if err != nil {
+			return fmt.Errorf("reading --url: %w", err)
+		}
+		if parsed.Scheme != "https" || parsed.Hostname() == "" || (parsed.Path != "" && parsed.Path != "/") || parsed.RawQuery != "" {
+			return fmt.Errorf("reading --url %q: want https://HOST:PORT and nothing more", o.URL)
+		}
+		if o.Port == 0 && parsed.Port() != "" {
+			if o.Port, err = strconv.Atoi(parsed.Port()); err != nil {
+				return fmt.Errorf("reading --url: %w", err)
+			}
+		}
+	}
+	if o.Port == 0 {
+		o.Port = DefaultPort
+	}
+	if o.Port < 1 || o.Port > 65535 {
+		return fmt.Errorf("reading --port: %d is no port", o.Port)
+	}
+	return nil
+}
+
+// names that the serving certificate must cover.
+func (o *Options) names(namespace string) certs.Names {
+	if o.URL == "" {
+		host := ServiceName + "." + namespace + ".svc"
+		return certs.Names{DNS: []string{host, host + ".cluster.local"}}
+	}
+	names := certs.Names{DNS: []string{"localhost"}, IPs: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}}
+	// validate has parsed it before.
+	if parsed, err := url.Parse(o.URL); err == nil {
+		if ip := net.ParseIP(parsed.Hostname()); ip != nil {
+			names.IPs = append(names.IPs, ip)
+		} else if parsed.Hostname() != "localhost" {
+			names.DNS = append(names.DNS, parsed.Hostname())
+		}
+	}
+	return names
+}
+
+func (o *Options) endpoint(namespace string) registration.Endpoint {
+	if o.URL != "" {
+		return registration.Endpoint{URL: o.URL}
+	}
+	endpoint := registration.Endpoint{}
+	endpoint.Service.Namespace, endpoint.Service.Name = namespace, ServiceName
+	return endpoint
+}
