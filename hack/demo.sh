@@ -35,7 +35,7 @@ The cluster stays up. To use it:
   export PATH=$PWD/bin:$(dirname "$(field kubectl)"):\$PATH
   export KUBECONFIG=$work/alice.kubeconfig        # or bob, or admin
   kubectl rune status deployment/web -n shop-production
-  kubectl rune canary deployment/web --image web=registry.local:5000/web:v2 -n shop-staging
+  kubectl rune canary deployment/web --image web=registry.localhost:5000/web:v2 -n shop-staging
 When you are done: make cluster-down CLUSTER=$cluster
 TEXT
 }

@@ -1,7 +1,7 @@
 # The chapters of the demo; sourced by hack/demo.sh.
 # shellcheck shell=bash disable=SC2154
 
-registry=registry.local:5000
+registry=registry.localhost:5000
 
 bring_up_cluster() {
   say 'A real Kubernetes on this machine: API server, kubelet, containerd, CoreDNS, a registry.'

@@ -23,7 +23,7 @@ func demo(t *testing.T, name string) string {
 // web is the demo's Deployment with another image and number of replicas.
 func web(t *testing.T, image string, replicas int) string {
 	t.Helper()
-	manifest := strings.ReplaceAll(demo(t, "web.yaml"), "registry.local:5000/web:v1", image)
+	manifest := strings.ReplaceAll(demo(t, "web.yaml"), "registry.localhost:5000/web:v1", image)
 	return strings.Replace(manifest, "replicas: 2", fmt.Sprintf("replicas: %d", replicas), 1)
 }
 
