@@ -22,6 +22,9 @@ func ParseGlob(text string) (Glob, error) {
 		return Glob{}, fmt.Errorf("reading image glob %q: it must begin with a registry, as in %q", text, "docker.io/library/*")
 	}
 	lowered := strings.ToLower(host)
+	if lowered == dockerHubIndex || lowered == dockerHubEndpoint {
+		lowered = dockerHub
+	}
 	if found {
 		lowered += "/" + rest
 	}

@@ -60,6 +60,9 @@ func Parse(text string) (Reference, error) {
 	if !registryPattern.MatchString(ref.Registry) {
 		return Reference{}, fmt.Errorf("reading image reference %q: %q is not a registry host", text, ref.Registry)
 	}
+	if ref.Registry != dockerHub && !isHost(ref.Registry) {
+		return Reference{}, fmt.Errorf("reading image reference %q: the registry %q is ambiguous, write it in lower case with a domain or a port", text, ref.Registry)
+	}
 	if !repositoryPattern.MatchString(ref.Repository) {
 		return Reference{}, fmt.Errorf("reading image reference %q: %q is not a repository (lower-case path segments)", text, ref.Repository)
 	}
@@ -72,11 +75,16 @@ func Parse(text string) (Reference, error) {
 	return ref, nil
 }
 
+// isHost tells whether a lower-case first segment is a registry and no part of a repository on Docker Hub.
+func isHost(segment string) bool {
+	return strings.ContainsAny(segment, ".:") || segment == "localhost"
+}
+
 // splitName separates the registry from the repository. The first segment is a registry if it could
 // not be a repository's: it has a dot, a port or an upper-case letter, or is localhost.
 func splitName(name string) (registry, repository string) {
 	first, rest, found := strings.Cut(name, "/")
-	if !found || (!strings.ContainsAny(first, ".:") && first != "localhost" && first == strings.ToLower(first)) {
+	if !found || (!isHost(first) && first == strings.ToLower(first)) {
 		registry, repository = dockerHub, name
 	} else {
 		registry, repository = strings.ToLower(first), rest
