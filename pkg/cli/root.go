@@ -8,7 +8,13 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/runeframeos/kubectl-rune/pkg/cli/abort"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/approve"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/canary"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/history"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/promote"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/resume"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/rollback"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/status"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/version"
 )
@@ -67,9 +73,15 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	flags := genericclioptions.NewConfigFlags(true)
 	flags.AddFlags(root.PersistentFlags())
 	root.AddCommand(
+		abort.NewCommand(flags, streams),
 		approve.NewCommand(flags, streams),
+		canary.NewCommand(flags, streams),
 		newCompletionCommand(streams),
+		history.NewCommand(flags, streams),
 		newOptionsCommand(streams),
+		promote.NewCommand(flags, streams),
+		resume.NewCommand(flags, streams),
+		rollback.NewCommand(flags, streams),
 		status.NewCommand(flags, streams),
 		version.NewCommand(flags, streams),
 	)

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -32,6 +33,9 @@ type Connection struct {
 	Rune rest.Interface
 }
 
+// ErrNoCluster says that neither a file nor a flag nor a Pod's environment names an API server.
+var ErrNoCluster = errors.New("no cluster is configured: set KUBECONFIG or pass --kubeconfig FILE")
+
 // Open reads the kubeconfig and makes the clients. It sends no request. Warnings of the API server
 // will be written to w, each once.
 func Open(flags *genericclioptions.ConfigFlags, w io.Writer) (*Connection, error) {
@@ -41,11 +45,14 @@ func Open(flags *genericclioptions.ConfigFlags, w io.Writer) (*Connection, error
 		return nil, fmt.Errorf("reading kubeconfig: %w", err)
 	}
 	config, err := flags.ToRESTConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		return nil, ErrNoCluster
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading kubeconfig: %w", err)
 	}
 	if raw, err := loader.RawConfig(); err == nil && len(raw.Clusters) == 0 && guessed(flags, config) {
-		return nil, fmt.Errorf("reading kubeconfig: %w", clientcmd.ErrEmptyConfig)
+		return nil, ErrNoCluster
 	}
 	config.QPS = -1
 	config.UserAgent = "kubectl-rune/" + version.Get().String()

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -186,4 +187,17 @@ func unserved(err error) bool {
 	}
 	details := status.Status().Details
 	return details == nil || details.Name == "" || len(details.Causes) > 0
+}
+
+// Pods lists the pods that a Deployment's selector matches.
+func (c *Connection) Pods(ctx context.Context, deployment *appsv1.Deployment) ([]corev1.Pod, error) {
+	selector, err := metav1.LabelSelectorAsSelector(deployment.Spec.Selector)
+	if err != nil {
+		return nil, fmt.Errorf("reading selector of deployment %q: %w", deployment.Name, err)
+	}
+	list, err := c.Kube.CoreV1().Pods(deployment.Namespace).List(ctx, metav1.ListOptions{LabelSelector: selector.String()})
+	if err != nil {
+		return nil, fmt.Errorf("listing pods of deployment %q: %w", deployment.Name, err)
+	}
+	return list.Items, nil
 }

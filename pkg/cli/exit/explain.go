@@ -15,7 +15,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/engine"
@@ -49,7 +48,7 @@ func Message(err error) string {
 		return policy.Message
 	}
 	for _, explain := range []func(error) (string, bool){
-		missingKinds, webhookDown, forbidden, unauthorized, noCluster, unreachable, deadline,
+		missingKinds, webhookDown, forbidden, unauthorized, noContext, unreachable, deadline,
 	} {
 		if text, ok := explain(err); ok {
 			return text
@@ -145,10 +144,7 @@ func unauthorized(err error) (string, bool) {
 // contextMissing is how clientcmd names a context that does not exist, in its two versions.
 var contextMissing = regexp.MustCompile(`context(?: was not found for specified context: (\S+)| "([^"]+)" does not exist)`)
 
-func noCluster(err error) (string, bool) {
-	if clientcmd.IsEmptyConfig(err) {
-		return "no cluster is configured: set KUBECONFIG or pass --kubeconfig FILE", true
-	}
+func noContext(err error) (string, bool) {
 	if m := contextMissing.FindStringSubmatch(err.Error()); m != nil {
 		return fmt.Sprintf("context %q does not exist in the kubeconfig: `kubectl config get-contexts` lists those that do", m[1]+m[2]), true
 	}

@@ -1,0 +1,67 @@
+package connect
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/release"
+)
+
+// Resize changes a Deployment's replicas and tells what they were. Where an autoscaler owns them, or
+// may own them because the caller cannot know, they are left alone and autoscaled is true.
+func (c *Connection) Resize(ctx context.Context, namespace, name string, replicas int32) (was int32, autoscaled bool, err error) {
+	err = retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		live, err := c.Deployment(ctx, namespace, name)
+		if err != nil {
+			return err
+		}
+		if was = release.Replicas(live); was == replicas {
+			return nil
+		}
+		if autoscaled, err = c.autoscaled(ctx, live); err != nil || autoscaled {
+			return err
+		}
+		return c.resize(ctx, live, replicas)
+	})
+	if err != nil {
+		return was, autoscaled, fmt.Errorf("scaling deployment %q: %w", name, err)
+	}
+	return was, autoscaled, nil
+}
+
+func (c *Connection) resize(ctx context.Context, live *appsv1.Deployment, replicas int32) error {
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": live.ResourceVersion},
+		"spec":     map[string]any{"replicas": replicas},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = c.Kube.AppsV1().Deployments(live.Namespace).
+		Patch(ctx, live.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: v1alpha1.FieldManager})
+	return err
+}
+
+func (c *Connection) autoscaled(ctx context.Context, live *appsv1.Deployment) (bool, error) {
+	scalers, err := c.Kube.AutoscalingV2().HorizontalPodAutoscalers(live.Namespace).List(ctx, metav1.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("listing autoscalers: %w", err)
+	}
+	for i := range scalers.Items {
+		if target := scalers.Items[i].Spec.ScaleTargetRef; target.Kind == "Deployment" && target.Name == live.Name {
+			return true, nil
+		}
+	}
+	return false, nil
+}
