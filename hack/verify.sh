@@ -23,8 +23,8 @@ check() {
 
 # Every module of the checkout, the nested ones too.
 modules() {
-  find . \( -name .git -o -name bin -o -name testdata -o -name node_modules \) -prune -o -name go.mod -print |
-    xargs -n 1 dirname | LC_ALL=C sort
+  find . \( -name .git -o -name bin -o -name testdata -o -name node_modules \) -prune -o \
+    -name go.mod -exec dirname {} \; | LC_ALL=C sort
 }
 
 sources() {
@@ -55,8 +55,10 @@ tidy() {
 
 scripts() {
   local script status=0
-  for script in .ci/run hack/*.sh; do bash -n "$script" || status=1; done
-  if command -v shellcheck >/dev/null; then shellcheck .ci/run hack/*.sh || status=1; fi
+  for script in .ci/run hack/*.sh hack/*/*.sh; do bash -n "$script" || status=1; done
+  if command -v shellcheck >/dev/null; then
+    shellcheck --external-sources --severity=warning .ci/run hack/*.sh || status=1
+  fi
   return $status
 }
 
