@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/runeframeos/kubectl-rune/pkg/engine"
@@ -31,10 +32,15 @@ func (c *Cluster) Get(ctx context.Context, p engine.Probe) (int, error) {
 		}
 		return 0, errors.New(message)
 	}
-	if code == 0 {
-		return 0, err
+	if code != 0 {
+		return code, nil
 	}
-	return code, nil
+	// Of an answer that is not in a format of the API's, such as plain text, only the error is left.
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && status.Status().Code > 0 {
+		return int(status.Status().Code), nil
+	}
+	return 0, err
 }
 
 // fromAPIServer tells an answer of the API server itself, which reached no pod, from a pod's.
@@ -44,7 +50,6 @@ func fromAPIServer(code int, body []byte) (string, bool) {
 	}
 	var status metav1.Status
 	if err := json.Unmarshal(body, &status); err != nil || status.Kind != "Status" || status.APIVersion != "v1" || status.Status != metav1.StatusFailure {
-		// The proxy's own text: k8s.io/apimachinery/pkg/util/proxy (errorResponder) writes a Status as well.
 		return "", false
 	}
 	return status.Message, true

@@ -68,7 +68,7 @@ func (c *Cluster) UpdateStatus(ctx context.Context, r *engine.Release) (*engine.
 	}
 	u, err := c.rune("releases", r.Namespace).Patch(ctx, r.Name, types.JSONPatchType, body, metav1.PatchOptions{FieldManager: apply.FieldManager}, "status")
 	if err != nil {
-		return nil, conflict(err, v1alpha1.Resource("releases").GroupResource(), r.Name)
+		return nil, conflict(ctx, err, c.rune("releases", r.Namespace), v1alpha1.Resource("releases").GroupResource(), r)
 	}
 	return releaseOf(u)
 }

@@ -74,7 +74,7 @@ func (c *Cluster) PatchDeployment(ctx context.Context, live *engine.Deployment, 
 	}
 	answer, err := c.deployments(live.Namespace).Patch(ctx, live.Name, kind, body, metav1.PatchOptions{DryRun: dryRun(w), FieldManager: apply.FieldManager})
 	if err != nil {
-		return nil, conflict(err, deployments().GroupResource(), live.Name)
+		return nil, conflict(ctx, err, c.deployments(live.Namespace), deployments().GroupResource(), live)
 	}
 	return deployment(answer)
 }
