@@ -1,7 +1,9 @@
 package exit
 
 import (
+	"context"
 	"errors"
+	"net/url"
 
 	"github.com/runeframeos/kubectl-rune/pkg/engine"
 )
@@ -47,7 +49,7 @@ func (o *Outcome) Unwrap() error { return o.Err }
 func With(code Code, err error) error { return &Outcome{Code: code, Err: err} }
 
 // CodeOf maps an error to the exit code. An explicit Outcome wins; then a refusal by admission;
-// everything else is Failed.
+// then a deadline, but not that of a single request; everything else is Failed.
 func CodeOf(err error) Code {
 	if err == nil {
 		return Done
@@ -59,6 +61,10 @@ func CodeOf(err error) Code {
 	var policy *engine.PolicyError
 	if _, denied := denial(err); denied || errors.As(err, &policy) {
 		return Denied
+	}
+	var request *url.Error
+	if errors.Is(err, context.DeadlineExceeded) && !errors.As(err, &request) {
+		return TimedOut
 	}
 	return Failed
 }
