@@ -1,11 +1,11 @@
 package component
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"text/template"
 
 	"github.com/runeframeos/kubectl-rune/test/cluster/internal/layout"
@@ -25,8 +25,13 @@ func WriteNodeConfig(spec Spec) error {
 	if err != nil {
 		return err
 	}
+	containerd, err := containerdConfig(spec)
+	if err != nil {
+		return fmt.Errorf("rendering containerd's configuration: %w", err)
+	}
 	config := spec.Paths.Config()
 	files := map[string][]byte{
+		filepath.Join(config, "containerd.toml"):         containerd,
 		filepath.Join(config, "kubelet.json"):            kubelet,
 		filepath.Join(config, "cni", "10-rune.conflist"): network,
 		// containerd reads this directory by the registry's name.
@@ -34,11 +39,6 @@ func WriteNodeConfig(spec Spec) error {
 		filepath.Join(config, "Corefile"):                                      []byte(corefile(spec)),
 		filepath.Join(config, "hosts"):                                         []byte(hosts(spec)),
 	}
-	var containerd strings.Builder
-	if err := containerdConfig.Execute(&containerd, spec); err != nil {
-		return fmt.Errorf("rendering containerd's configuration: %w", err)
-	}
-	files[filepath.Join(config, "containerd.toml")] = []byte(containerd.String())
 	for path, data := range files {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
@@ -137,11 +137,23 @@ func hosts(spec Spec) string {
 	return fmt.Sprintf("127.0.0.1 localhost\n%[1]s %[2]s registry.localhost\n", spec.Network.Node.Addr(), spec.NodeName())
 }
 
-var containerdConfig = template.Must(template.New("containerd").Funcs(template.FuncMap{
-	"dir":    filepath.Dir,
-	"pause":  func() string { return PauseImage },
-	"socket": func() string { return ContainerdSocket },
-}).Parse(`version = 3
+// containerdConfig renders containerd's configuration.
+func containerdConfig(spec Spec) ([]byte, error) {
+	functions := template.FuncMap{
+		"dir":    filepath.Dir,
+		"pause":  func() string { return PauseImage },
+		"socket": func() string { return ContainerdSocket },
+	}
+	parsed, err := template.New("containerd").Funcs(functions).Parse(containerdTemplate)
+	if err != nil {
+		return nil, err
+	}
+	var rendered bytes.Buffer
+	err = parsed.Execute(&rendered, spec)
+	return rendered.Bytes(), err
+}
+
+const containerdTemplate = `version = 3
 root = "{{.Paths.Data "containerd"}}"
 state = "/run/containerd"
 
@@ -168,4 +180,4 @@ state = "/run/containerd"
       [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
         BinaryName = "{{.Runc}}"
         SystemdCgroup = false
-`))
+`

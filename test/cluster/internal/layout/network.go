@@ -49,13 +49,13 @@ func (n Network) DNSService() netip.Addr {
 	return netip.AddrFrom4(address)
 }
 
-var validName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,28}[a-z0-9]$`)
+var validName = regexp.MustCompile(`^[a-z][a-z0-9-]{1,29}$`)
 
 // CheckName returns an error unless name can be part of a host name, a cgroup
 // name and a directory name.
 func CheckName(name string) error {
 	if !validName.MatchString(name) {
-		return fmt.Errorf("cluster name %q: want 2 to 30 lower-case letters, digits and dashes, beginning with a letter and not ending with a dash", name)
+		return fmt.Errorf("cluster name %q: want 2 to 30 lower-case letters, digits and dashes, beginning with a letter", name)
 	}
 	return nil
 }

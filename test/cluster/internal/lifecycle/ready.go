@@ -54,10 +54,11 @@ func (u *upping) awaitFresh(ctx context.Context) error {
 		readiness.API(client),
 	}
 	if u.tier == machine.Node {
-		conditions = append(conditions,
-			readiness.Addons(client, u.spec.Network),
-			u.pauseImage(transport),
-		)
+		pause, err := u.pauseImage(transport)
+		if err != nil {
+			return fmt.Errorf("making the pause image: %w", err)
+		}
+		conditions = append(conditions, readiness.Addons(client, u.spec.Network), pause)
 	}
 	if u.tier == machine.Kwok {
 		conditions = append(conditions, readiness.FakeNodes(client, u.options.Name, fakeNodes))
@@ -100,19 +101,19 @@ func awaitReady(ctx context.Context, info *record.Info, bound time.Duration) err
 
 // pauseImage is true when the image that holds every pod is in the registry;
 // it puts it there.
-func (u *upping) pauseImage(transport http.RoundTripper) readiness.Condition {
+func (u *upping) pauseImage(transport http.RoundTripper) (readiness.Condition, error) {
+	image, err := images.Build(u.spec.Binaries["pause"], images.Options{
+		Entrypoint: "/pause", Platform: machine.Platform(), User: "65535:65535",
+	})
+	if err != nil {
+		return readiness.Condition{}, err
+	}
+	tag, err := images.Reference(u.info.Registry, component.PauseImage)
+	if err != nil {
+		return readiness.Condition{}, err
+	}
 	return readiness.Condition{Name: "the pause image is in the registry", Component: "registry", Check: func(ctx context.Context) error {
-		image, err := images.Build(u.spec.Binaries["pause"], images.Options{
-			Entrypoint: "/pause", Platform: machine.Platform(), User: "65535:65535",
-		})
-		if err != nil {
-			return err
-		}
-		tag, err := images.Reference(u.info.Registry, component.PauseImage)
-		if err != nil {
-			return err
-		}
-		_, err = images.Push(ctx, tag, image, transport)
+		_, err := images.Push(ctx, tag, image, transport)
 		return err
-	}}
+	}}, nil
 }

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -156,5 +155,5 @@ func Down(ctx context.Context, name string, progress io.Writer) (bool, error) {
 	if err := clearState(ctx, paths, name); err != nil {
 		return true, fmt.Errorf("taking down cluster %q: %w", name, err)
 	}
-	return statErr == nil, errors.Join(os.Remove(paths.Lock()))
+	return statErr == nil, os.Remove(paths.Lock())
 }

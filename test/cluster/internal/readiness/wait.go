@@ -41,7 +41,7 @@ func (u *Unmet) Unwrap() error { return u.Cause }
 var errBound = errors.New("the time allowed is over")
 
 const (
-	interval     = 50 * time.Millisecond
+	interval     = 100 * time.Millisecond
 	checkTimeout = 5 * time.Second
 )
 

@@ -84,8 +84,9 @@ func (b build) compile(ctx context.Context, began time.Time) error {
 func (b build) goCommand(ctx context.Context, args ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = b.source
-	// A workspace around the checkout must not change what is built.
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	// Neither a workspace around the checkout nor the user's flags may change
+	// what is built.
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
 	return command
 }
 

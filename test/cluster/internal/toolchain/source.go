@@ -3,6 +3,7 @@ package toolchain
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +17,7 @@ import (
 
 // SourceDir returns the directory that holds the tools' modules: that of
 // $RUNE_CLUSTER_SOURCE, of the source that this program was built from, or of
-// the checkout around the working directory.
+// the checkout around the program or the working directory.
 func SourceDir() (string, error) {
 	var tried []string
 	if dir := os.Getenv("RUNE_CLUSTER_SOURCE"); dir != "" {
@@ -25,14 +26,8 @@ func SourceDir() (string, error) {
 		if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
 			tried = append(tried, filepath.Join(filepath.Dir(file), "..", ".."))
 		}
-		if dir, err := os.Getwd(); err == nil {
-			for ; ; dir = filepath.Dir(dir) {
-				tried = append(tried, dir, filepath.Join(dir, "test", "cluster"))
-				if dir == filepath.Dir(dir) {
-					break
-				}
-			}
-		}
+		tried = append(tried, around(os.Executable)...)
+		tried = append(tried, around(os.Getwd)...)
 	}
 	for _, dir := range tried {
 		tools := filepath.Join(dir, "tools")
@@ -40,7 +35,21 @@ func SourceDir() (string, error) {
 			return tools, nil
 		}
 	}
-	return "", fmt.Errorf("finding the sources of the test cluster's tools: no tools/kubernetes/go.mod in %s; set RUNE_CLUSTER_SOURCE to the directory test/cluster of the checkout", strings.Join(tried, ", "))
+	return "", errors.New("finding the sources of the test cluster's tools: no tools/kubernetes/go.mod in any directory above this program or the working directory; set RUNE_CLUSTER_SOURCE to the directory test/cluster of a checkout")
+}
+
+// around returns the directories at and above a place in which the sources may
+// be.
+func around(place func() (string, error)) []string {
+	dir, err := place()
+	if err != nil {
+		return nil
+	}
+	var dirs []string
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		dirs = append(dirs, dir, filepath.Join(dir, "test", "cluster"))
+	}
+	return dirs
 }
 
 // version returns the version of module that the go.mod in dir requires.

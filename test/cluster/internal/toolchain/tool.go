@@ -98,5 +98,5 @@ func (t Tool) flags(version string) []string {
 		}
 		link = append(link, "-X", variable+"="+value)
 	}
-	return []string{"-trimpath", "-ldflags=" + strings.Join(link, " ")}
+	return []string{"-trimpath", "-buildvcs=false", "-ldflags=" + strings.Join(link, " ")}
 }
