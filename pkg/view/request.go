@@ -34,6 +34,9 @@ func Request(r *v1alpha1.Release) []string {
 		}
 		lines = append(lines, "    "+change.String())
 	}
+	if r.Spec.From == nil {
+		lines = append(lines, "    and all else: it is new here")
+	}
 	return lines
 }
 

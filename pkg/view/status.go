@@ -52,6 +52,13 @@ type Image struct {
 	Image     string `json:"image"`
 }
 
+// Roles of ReplicaSets.
+const (
+	roleStable = "stable"
+	roleCanary = "canary"
+	roleOld    = "old"
+)
+
 // PodSet is one ReplicaSet with pods, wanted or there.
 type PodSet struct {
 	Name string `json:"name"`
@@ -207,12 +214,14 @@ func podSets(s *Snapshot) []PodSet {
 		if wanted == 0 && set.Status.Replicas == 0 {
 			continue
 		}
-		sets = append(sets, PodSet{
-			Name: set.Name, Role: roleOf(s, set), Ready: set.Status.ReadyReplicas, Wanted: wanted,
-			Revision: set.Annotations["deployment.kubernetes.io/revision"],
-		})
+		pods := PodSet{Name: set.Name, Role: roleOf(s, set), Ready: set.Status.ReadyReplicas, Wanted: wanted}
+		if pods.Role != roleCanary {
+			// The canary has a history of its own until it is adopted.
+			pods.Revision = set.Annotations[release.AnnotationRevision]
+		}
+		sets = append(sets, pods)
 	}
-	order := map[string]int{"stable": 0, "canary": 1, "old": 2}
+	order := map[string]int{roleStable: 0, roleCanary: 1, roleOld: 2}
 	sort.Slice(sets, func(i, j int) bool {
 		if order[sets[i].Role] != order[sets[j].Role] {
 			return order[sets[i].Role] < order[sets[j].Role]
@@ -226,11 +235,11 @@ func roleOf(s *Snapshot, set *appsv1.ReplicaSet) string {
 	owner := metav1.GetControllerOf(set)
 	switch {
 	case owner == nil || owner.UID != s.Deployment.UID:
-		return "canary"
+		return roleCanary
 	case release.SameTemplate(&set.Spec.Template, &s.Deployment.Spec.Template):
-		return "stable"
+		return roleStable
 	default:
-		return "old"
+		return roleOld
 	}
 }
 

@@ -38,7 +38,7 @@ func TestReport(t *testing.T) {
 		code Code
 		text string
 	}{
-		"no error says nothing": {code: Done},
+		"no error says nothing":                      {code: Done},
 		"an outcome without a cause has said it all": {err: With(TakenBack, nil), code: TakenBack},
 		"an outcome's code goes through wrapping": {
 			err: fmt.Errorf("releasing: %w", With(TimedOut, errors.New("no end"))), code: TimedOut, text: "error: releasing: no end\n",
