@@ -31,7 +31,7 @@ type ReleaseReference struct {
 	UID types.UID `json:"uid"`
 }
 
-// ApprovalSpec: the client names the Release and may comment; all other fields are stamped by the webhook.
+// ApprovalSpec names the Release and may comment; all other fields are stamped by the webhook.
 type ApprovalSpec struct {
 	// +required
 	Release ReleaseReference `json:"release"`
