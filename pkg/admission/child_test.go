@@ -154,3 +154,36 @@ func TestWhatOnlyLooksLikeAChildNeedsApproval(t *testing.T) {
 		})
 	}
 }
+
+func TestOnlyControllersWriteControllerRevisions(t *testing.T) {
+	revision := func(image, more string) []byte {
+		return fmt.Appendf(nil, `{"apiVersion":"apps/v1","kind":"ControllerRevision","metadata":{"name":"db-1","namespace":"prod"},%s"data":{"spec":{"template":%s}}}`, more, template(image))
+	}
+	tests := map[string]struct {
+		review  review
+		free    bool
+		refused bool
+	}{
+		"its controller":                      {review: review{object: revision("r.local/web:v1", ""), user: controller("statefulset-controller")}},
+		"a person":                            {review: review{object: revision("r.local/web:v1", ""), user: user("ann")}, refused: true},
+		"a person where no approval is asked": {review: review{object: revision("r.local/web:v1", ""), user: user("ann")}, free: true},
+		"a person who changes its data": {
+			review: review{object: revision("r.local/bad:v1", ""), old: revision("r.local/web:v1", ""), user: user("ann")}, refused: true},
+		"an update that leaves its data alone": {
+			review: review{object: revision("r.local/web:v1", `"revision":2,`), old: revision("r.local/web:v1", `"revision":1,`), user: user("ann")}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if !tt.free {
+				w.environment.Spec.Rules.Approval = &v1alpha1.ApprovalRules{}
+			}
+			response := w.validate(tt.review)
+			if tt.refused {
+				requireRefused(t, response, "only its controller may write a ControllerRevision", "[approval]")
+			} else {
+				requireAllowed(t, response)
+			}
+		})
+	}
+}

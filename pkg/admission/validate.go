@@ -25,6 +25,8 @@ func (j *Judge) validate(ctx context.Context, environment string, request *admis
 		return j.validateRelease(ctx, environment, request)
 	case kind == approvalKind().GroupKind() && request.SubResource == "":
 		return j.validateApproval(ctx, environment, request)
+	case kind == appsKind("ControllerRevision").GroupKind() && request.SubResource == "":
+		return j.validateRevision(ctx, environment, request)
 	case policy.Covers(kind) && judgedSubresource(request.SubResource):
 		return j.validateSubject(ctx, environment, request)
 	}

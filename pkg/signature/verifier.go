@@ -164,18 +164,12 @@ func (v *Verifier) Verify(ctx context.Context, ref image.Reference, authorities 
 	key := "verify " + questionKey(ref, signers)
 	err = v.cache.failure(key)
 	if err == nil {
-		var proof image.Proof
-		proof, err = once(ctx, v, key, ref.Registry, func(ctx context.Context) (image.Proof, error) {
-			proof, err := v.verify(ctx, ref, signers)
-			if err != nil {
-				v.cache.setFailure(key, err)
-				return proof, err
-			}
-			v.cache.setProof(ref, signers, proof)
-			return proof, nil
+		var answer image.Proof
+		answer, err = once(ctx, v, key, ref.Registry, func(ctx context.Context) (image.Proof, error) {
+			return v.ask(ctx, key, ref, signers)
 		})
 		if err == nil {
-			return proof, nil
+			return answer, nil
 		}
 	}
 	// The registry fails; that it has no such image is an answer.
@@ -185,6 +179,17 @@ func (v *Verifier) Verify(ctx context.Context, ref image.Reference, authorities 
 		}
 	}
 	return image.Proof{}, err
+}
+
+// ask verifies without looking into the cache, and remembers the outcome.
+func (v *Verifier) ask(ctx context.Context, key string, ref image.Reference, signers []signer) (image.Proof, error) {
+	proof, err := v.verify(ctx, ref, signers)
+	if err != nil {
+		v.cache.setFailure(key, err)
+		return image.Proof{}, err
+	}
+	v.cache.setProof(ref, signers, proof)
+	return proof, nil
 }
 
 // once lets equal questions share one answer. The work goes on when the first to ask goes away; each
