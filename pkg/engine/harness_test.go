@@ -11,7 +11,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/engine"
@@ -197,13 +196,4 @@ func (w *world) state() string {
 	r := w.m.releases[w.rel.Name]
 	fmt.Fprintf(&b, "phase %s\n", r.Status.Phase)
 	return b.String()
-}
-
-func manifest(t *testing.T, d *appsv1.Deployment) *runtime.RawExtension {
-	t.Helper()
-	raw, err := json.Marshal(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &runtime.RawExtension{Raw: raw}
 }

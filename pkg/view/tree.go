@@ -15,8 +15,8 @@ type node struct {
 	children []node
 }
 
-func (n *node) add(text string, children ...node) {
-	n.children = append(n.children, node{text: text, children: children})
+func (n *node) add(text string) {
+	n.children = append(n.children, node{text: text})
 }
 
 // Lines prints a status as a tree for people.
