@@ -12,10 +12,12 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/cli/approve"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/canary"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/history"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/install"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/promote"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/resume"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/rollback"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/status"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/uninstall"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/version"
 )
 
@@ -78,11 +80,13 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		canary.NewCommand(flags, streams),
 		newCompletionCommand(streams),
 		history.NewCommand(flags, streams),
+		install.NewCommand(flags, streams),
 		newOptionsCommand(streams),
 		promote.NewCommand(flags, streams),
 		resume.NewCommand(flags, streams),
 		rollback.NewCommand(flags, streams),
 		status.NewCommand(flags, streams),
+		uninstall.NewCommand(flags, streams),
 		version.NewCommand(flags, streams),
 	)
 	return root
