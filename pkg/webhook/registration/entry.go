@@ -138,7 +138,8 @@ func rules() []admissionregistrationv1.RuleWithOperations {
 	}
 	return []admissionregistrationv1.RuleWithOperations{
 		rule("", "v1", "pods", "pods/ephemeralcontainers", "pods/resize", "replicationcontrollers"),
-		rule("apps", "v1", "deployments", "replicasets", "statefulsets", "daemonsets"),
+		// A StatefulSet's Pods may be made from a ControllerRevision, so nobody else may write one.
+		rule("apps", "v1", "deployments", "replicasets", "statefulsets", "daemonsets", "controllerrevisions"),
 		rule("batch", "v1", "jobs", "cronjobs"),
 		rule(v1alpha1.GroupName, v1alpha1.Version, "releases", "approvals"),
 	}
