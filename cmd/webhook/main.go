@@ -49,13 +49,8 @@ func (o *options) flags(errOut io.Writer) *pflag.FlagSet {
 	flags.StringVar(&o.config, "config", "", "directory with Environments and ImagePolicies as YAML; serves without an API server")
 	flags.StringVar(&o.certDir, "cert-dir", "", "where --config keeps its certificates, ca.crt among them (default: a temporary directory, named in the log)")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the API server; needs --url")
-	flags.StringVar(&o.URL, "url", "", "https://HOST:PORT under which API servers reach this process outside of the cluster")
+	o.AddFlags(flags)
 	flags.StringVar(&o.namespace, "namespace", v1alpha1.SystemNamespace, "namespace of the webhook's Secrets, Lease and Service")
-	flags.StringVar(&o.Host, "host", "", "address to serve on (default: all)")
-	flags.IntVar(&o.Port, "port", 0, fmt.Sprintf("port to serve on (default: that of --url, else %d)", webhook.DefaultPort))
-	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", "0", `HOST:PORT of /metrics; "0" serves none`)
-	flags.StringVar(&o.ProbeAddress, "health-probe-bind-address", "0", `HOST:PORT of /healthz and /readyz; "0" serves none`)
-	flags.DurationVar(&o.DrainDelay, "drain-delay", 0, "how long to go on serving after SIGTERM while readiness fails")
 	flags.BoolVar(&o.debug, "debug", false, "log more")
 	flags.BoolVar(&o.version, "version", false, "print the version and exit")
 	return flags
@@ -88,9 +83,10 @@ func main() {
 func run(ctx context.Context, stop func(), args []string, out, errOut io.Writer) error {
 	o := &options{}
 	flags := o.flags(errOut)
-	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
-		return nil
-	} else if err != nil {
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			return nil
+		}
 		return err
 	}
 	if o.version {
@@ -150,7 +146,9 @@ func newLogger(w io.Writer, debug bool) logr.Logger {
 	if debug {
 		level = slog.LevelDebug
 	}
-	log := logr.FromSlogHandler(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	handler := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
+	slog.SetDefault(slog.New(handler))
+	log := logr.FromSlogHandler(handler)
 	ctrllog.SetLogger(log)
 	klog.SetLogger(log)
 	return log

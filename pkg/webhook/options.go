@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/spf13/pflag"
 	"k8s.io/utils/clock"
 
 	"github.com/runeframeos/kubectl-rune/pkg/admission"
@@ -39,6 +40,16 @@ type Options struct {
 	ProbeAddress   string
 	// DrainDelay is how long the process still serves after it was told to stop.
 	DrainDelay time.Duration
+}
+
+// AddFlags adds the flags for what is the same in all modes.
+func (o *Options) AddFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.URL, "url", "", "https://HOST:PORT under which clients reach this process outside of a cluster")
+	flags.StringVar(&o.Host, "host", "", "address to serve on (default: all)")
+	flags.IntVar(&o.Port, "port", 0, fmt.Sprintf("port to serve on (default: that of --url, else %d)", DefaultPort))
+	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", "0", `HOST:PORT of /metrics; "0" serves none`)
+	flags.StringVar(&o.ProbeAddress, "health-probe-bind-address", "0", `HOST:PORT of /healthz and /readyz; "0" serves none`)
+	flags.DurationVar(&o.DrainDelay, "drain-delay", 0, "how long to go on serving after SIGTERM while readiness fails")
 }
 
 // validate also derives the port from the URL where none was chosen.
