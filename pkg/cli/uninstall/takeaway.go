@@ -149,6 +149,9 @@ func (o *Options) markUnenforced(ctx context.Context) error {
 	}
 	for i := range list.Items {
 		environment := &list.Items[i]
+		if !enforced(environment) {
+			continue
+		}
 		condition := map[string]any{
 			"type":               v1alpha1.ConditionEnforced,
 			"status":             string(metav1.ConditionFalse),
@@ -165,4 +168,16 @@ func (o *Options) markUnenforced(ctx context.Context) error {
 		fmt.Fprintf(o.ErrOut, "environment %q is no longer enforced\n", environment.GetName())
 	}
 	return nil
+}
+
+// enforced tells whether an Environment's status says that it is enforced, or says nothing.
+func enforced(environment *unstructured.Unstructured) bool {
+	conditions, _, _ := unstructured.NestedSlice(environment.Object, "status", "conditions") //nolint:errcheck // absent is an answer
+	for _, c := range conditions {
+		condition, ok := c.(map[string]any)
+		if ok && condition["type"] == v1alpha1.ConditionEnforced {
+			return condition["status"] == string(metav1.ConditionTrue)
+		}
+	}
+	return true
 }
