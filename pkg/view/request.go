@@ -17,7 +17,9 @@ func Request(r *v1alpha1.Release) []string {
 		fmt.Sprintf("release %s: %s", r.Name, purpose(r)),
 		"  workload:     " + workloadOf(r),
 		"  environment:  " + orNone(r.Spec.Environment),
-		"  requested by: " + orNone(r.Spec.RequestedBy.Username),
+	}
+	if user := r.Spec.RequestedBy.Username; user != "" {
+		lines = append(lines, "  requested by: "+oneLine(user))
 	}
 	if r.Spec.Reason != "" {
 		lines = append(lines, "  reason:       "+oneLine(r.Spec.Reason))

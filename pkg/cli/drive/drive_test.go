@@ -298,7 +298,12 @@ func TestProgress(t *testing.T) {
 			Type: engine.EventWeight, Step: "set-weight-10",
 			Weight: &v1alpha1.Weight{Wanted: 10, Actual: 20}, Pods: &engine.Pods{Stable: 4, Canary: 1},
 		}},
-		{4 * time.Second, engine.Event{Type: engine.EventSmoke, Step: "set-weight-10", Smoke: &analysis.SmokeResult{Name: "health", Passed: 3, Total: 3}}},
+		{4 * time.Second, engine.Event{Type: engine.EventStep, Step: "set-weight-10", State: v1alpha1.StepDone, Message: "weight 20 %"}},
+		{4 * time.Second, engine.Event{Type: engine.EventStep, Step: "watch-1m0s", State: v1alpha1.StepRunning}},
+		{4 * time.Second, engine.Event{Type: engine.EventSmoke, Smoke: &analysis.SmokeResult{Name: "health", Passed: 3, Total: 3}}},
+		{4 * time.Second, engine.Event{Type: engine.EventWaiting, Step: "watch-1m0s", Message: "watching for 1m"}},
+		{4 * time.Second, engine.Event{Type: engine.EventSmoke, Smoke: &analysis.SmokeResult{Name: "health", Passed: 3, Total: 3}}},
+		{5 * time.Second, engine.Event{Type: engine.EventSmoke, Smoke: &analysis.SmokeResult{Name: "health", Passed: 1, Total: 3, Failure: "GET / answered 500, want 200"}}},
 		{5 * time.Second, engine.Event{Type: engine.EventTrouble, Message: "pod web-7-x: CrashLoopBackOff"}},
 		{65 * time.Second, engine.Event{Type: engine.EventStep, Step: "watch-1m0s", State: v1alpha1.StepFailed, Message: "pods crash"}},
 		{66 * time.Second, engine.Event{Type: engine.EventAborting, Message: "pods crash"}},
@@ -310,12 +315,13 @@ func TestProgress(t *testing.T) {
 		e.event.Time = start.Add(e.after)
 		progress.Print(e.event)
 	}
-	want := `   +0s  pause: begins
-   +0s  pause: rollouts are paused
+	want := `   +0s  pause: rollouts are paused
    +1s  set-weight-10: waiting: 0 of 1 canary pods ready
    +3s  set-weight-10: 1 canary and 4 stable pods ready (wanted 10 %, actual 20 %)
-   +4s  set-weight-10: smoke test health: 3 of 3 passed
-   +5s  trouble: pod web-7-x: CrashLoopBackOff
+   +4s  watch-1m0s: smoke test health: 3 of 3 passed
+   +4s  watch-1m0s: watching for 1m
+   +5s  watch-1m0s: smoke test health: failed 2 of 3: GET / answered 500, want 200
+   +5s  watch-1m0s: trouble: pod web-7-x: CrashLoopBackOff
 +1m05s  watch-1m0s: failed: pods crash
 +1m06s  taking the release back: pods crash
 +1m07s  pause: trying again: conflict

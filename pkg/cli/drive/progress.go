@@ -11,26 +11,52 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/engine"
 )
 
-// Progress prints events as plain lines: the time since the start, the step, what happened.
+// Progress prints events as plain lines: the time since the start, the step, what happened. It leaves
+// out what would only repeat a line that is still on the screen.
 type Progress struct {
 	w     io.Writer
 	start time.Time
-	last  string
+	// last line that was printed.
+	last string
+	// step that runs, and the smoke tests that it has told to be passing.
+	step    string
+	passing map[string]bool
+	// weighed tells that the newest line told a weight, which the step's end would only repeat.
+	weighed bool
 }
 
 // NewProgress prints to w; times are told from start on.
 func NewProgress(w io.Writer, start time.Time) *Progress {
-	return &Progress{w: w, start: start}
+	return &Progress{w: w, start: start, passing: map[string]bool{}}
 }
 
-// Print prints one event. A line that only repeats the one before is left out.
+// Print prints one event.
 func (p *Progress) Print(e engine.Event) {
-	text := describe(e)
+	if e.Type == engine.EventStep && e.Step != p.step {
+		p.step, p.passing = e.Step, map[string]bool{}
+	}
+	text := ""
+	if !p.repeats(e) {
+		text = p.describe(e)
+	}
+	p.weighed = e.Type == engine.EventWeight
 	if text == "" || text == p.last {
 		return
 	}
 	p.last = text
 	fmt.Fprintf(p.w, "%6s  %s\n", offset(e.Time.Sub(p.start)), text)
+}
+
+func (p *Progress) repeats(e engine.Event) bool {
+	switch {
+	case e.Type == engine.EventStep:
+		return e.State == v1alpha1.StepDone && p.weighed
+	case e.Type == engine.EventSmoke && e.Smoke != nil && e.Smoke.Verdict() == analysis.Pass:
+		told := p.passing[e.Smoke.Name]
+		p.passing[e.Smoke.Name] = true
+		return told
+	}
+	return false
 }
 
 // offset is a time since the start: +3s, +1m05s.
@@ -43,11 +69,17 @@ func offset(d time.Duration) string {
 }
 
 // describe puts an event into words; empty where there is nothing to say.
-func describe(e engine.Event) string {
+func (p *Progress) describe(e engine.Event) string {
+	if e.Step == "" && (e.Type == engine.EventWeight || e.Type == engine.EventSmoke || e.Type == engine.EventTrouble) {
+		e.Step = p.step
+	}
 	switch e.Type {
 	case engine.EventStep:
 		return stepLine(e)
 	case engine.EventWaiting:
+		if strings.HasPrefix(e.Message, "watching ") {
+			return withStep(e.Step, e.Message)
+		}
 		return withStep(e.Step, "waiting: "+e.Message)
 	case engine.EventWeight:
 		return withStep(e.Step, weightLine(e))
@@ -69,15 +101,17 @@ func describe(e engine.Event) string {
 	return withStep(e.Step, e.Message)
 }
 
+// stepLine tells the end of a step. Its beginning is told by what it waits for, if it has to wait.
 func stepLine(e engine.Event) string {
 	words := map[v1alpha1.StepState]string{
-		v1alpha1.StepRunning: "begins", v1alpha1.StepDone: "done", v1alpha1.StepFailed: "failed",
-		v1alpha1.StepReverting: "being reverted", v1alpha1.StepReverted: "reverted",
+		v1alpha1.StepDone: "done", v1alpha1.StepFailed: "failed", v1alpha1.StepReverted: "reverted",
 	}
-	word := words[e.State]
+	word, told := words[e.State]
 	switch {
-	case e.Message == "":
-	case e.State == v1alpha1.StepRunning || e.State == v1alpha1.StepDone:
+	case !told:
+		return ""
+	case e.Message == "" || e.State == v1alpha1.StepReverted:
+	case e.State == v1alpha1.StepDone:
 		word = e.Message
 	default:
 		word += ": " + e.Message
