@@ -81,6 +81,11 @@ func (c *Cluster) Autoscaled(ctx context.Context, namespace, name string) (bool,
 	return false, nil
 }
 
+// DeleteReplicaSet implements engine.History.
+func (c *Cluster) DeleteReplicaSet(ctx context.Context, namespace, name string, d engine.Deletion) error {
+	return c.clients.AppsV1().ReplicaSets(namespace).Delete(ctx, name, deletion(d))
+}
+
 // GetService implements engine.Services.
 func (c *Cluster) GetService(ctx context.Context, namespace, name string) (*corev1.Service, error) {
 	return c.clients.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})

@@ -62,7 +62,7 @@ func NewFor(clients kubernetes.Interface, dynamicClient dynamic.Interface, names
 // Ports returns the engine's ways into this cluster.
 func (c *Cluster) Ports() engine.Ports {
 	return engine.Ports{
-		Workloads: c, Children: c, Services: c, Journal: c, Requests: c, Consent: c, Access: c, Leases: c, Prober: c,
+		Workloads: c, Children: c, History: c, Services: c, Journal: c, Requests: c, Consent: c, Access: c, Leases: c, Prober: c,
 	}
 }
 

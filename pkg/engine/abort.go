@@ -78,7 +78,7 @@ func (d *driver) revert(ctx context.Context, i int) error {
 	now := d.now()
 	s := &d.rel.Status.Steps[i]
 	s.State, s.FinishedAt = v1alpha1.StepReverted, &now
-	d.stepEvent(i, s.Message)
+	d.stepEvent(i, "")
 	return nil
 }
 

@@ -140,7 +140,7 @@ func (w *world) driver(ctx context.Context, killAt int, after bool) (*engine.Eng
 	c := &client{model: w.m, killAt: killAt, after: after, cancel: cancel}
 	p := &process{ctx: ctx, client: c}
 	e := engine.New(engine.Ports{
-		Workloads: c, Children: c, Services: c, Journal: c, Requests: c, Consent: c, Access: c, Leases: c, Prober: c,
+		Workloads: c, Children: c, History: c, Services: c, Journal: c, Requests: c, Consent: c, Access: c, Leases: c, Prober: c,
 	}, engine.Options{Identity: fmt.Sprintf("driver-%d", w.drivers), OnEvent: func(ev engine.Event) { w.observe(ev) }})
 	return e, p
 }

@@ -178,12 +178,14 @@ func (m *model) claim(d *engine.Deployment) []*appsv1.ReplicaSet {
 }
 
 func newest(own []*appsv1.ReplicaSet, d *engine.Deployment) *appsv1.ReplicaSet {
+	var found *appsv1.ReplicaSet
 	for _, s := range own {
-		if release.SameTemplate(&s.Spec.Template, &d.Spec.Template) {
-			return s
+		// Of equal ones the oldest, as the Deployment controller chooses.
+		if release.SameTemplate(&s.Spec.Template, &d.Spec.Template) && (found == nil || s.CreationTimestamp.Before(&found.CreationTimestamp)) {
+			found = s
 		}
 	}
-	return nil
+	return found
 }
 
 func (m *model) newSet(d *engine.Deployment) *appsv1.ReplicaSet {

@@ -218,6 +218,21 @@ func (c *client) ListReplicaSets(_ context.Context, _ string, selector *metav1.L
 	return out, err
 }
 
+func (c *client) DeleteReplicaSet(_ context.Context, _, name string, d engine.Deletion) error {
+	return c.call("delete replicaset "+name, func() error {
+		s, ok := c.sets[name]
+		switch {
+		case !ok:
+			return notFound("replicasets", name)
+		case s.UID != d.UID || s.ResourceVersion != d.ResourceVersion:
+			return conflict("replicasets", name)
+		}
+		delete(c.sets, name)
+		c.version++
+		return nil
+	})
+}
+
 func (c *client) ListPods(_ context.Context, _ string, selector *metav1.LabelSelector) (out []corev1.Pod, err error) {
 	err = c.call("list pods", func() error {
 		for _, p := range c.pods {

@@ -21,6 +21,7 @@ import (
 type Ports struct {
 	Workloads Workloads
 	Children  Children
+	History   History
 	Services  Services
 	Journal   Journal
 	Requests  Requests
@@ -96,6 +97,11 @@ type Children interface {
 	// Autoscaled tells whether a HorizontalPodAutoscaler owns the size of a Deployment. Where the
 	// caller may not know, it is true: the size is then never touched.
 	Autoscaled(ctx context.Context, namespace, deployment string) (bool, error)
+}
+
+// History removes a revision from a Deployment's history.
+type History interface {
+	DeleteReplicaSet(ctx context.Context, namespace, name string, d Deletion) error
 }
 
 // Services makes and removes preview Services.

@@ -92,6 +92,9 @@ func Rights(req Request) []Right {
 		add("apps", "deployments", "", "", "create", "patch", "delete")
 	}
 	add("apps", "replicasets", "", "", "list")
+	if req.Strategy == v1alpha1.StrategyCanary {
+		add("apps", "replicasets", "", "", "delete")
+	}
 	add("", "pods", "", "", "list")
 	add(v1alpha1.GroupName, "releases", "", "", "create", "get", "list")
 	add(v1alpha1.GroupName, "releases", "status", "", "patch")

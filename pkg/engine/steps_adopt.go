@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/runeframeos/kubectl-rune/pkg/release"
@@ -71,6 +73,9 @@ func (d *driver) giveTemplate(ctx context.Context, stable *Deployment) (progress
 		}
 		return wait("the canary is not whole: %s", why)
 	}
+	if cleared, err := d.clearHistory(ctx, stable); err != nil || !cleared {
+		return progress{after: poll / 4, why: "an older revision with the same template is being removed"}, err
+	}
 	yes := true
 	change := Change{Template: &d.rel.To, Annotation: &d.rel.Name, Paused: &yes}
 	if d.shrunk() {
@@ -78,6 +83,34 @@ func (d *driver) giveTemplate(ctx context.Context, stable *Deployment) (progress
 	}
 	_, err = d.patch(ctx, stable, change)
 	return progress{after: 1}, err
+}
+
+// clearHistory removes an empty ReplicaSet of the new template from the Deployment's history: of two
+// equal ones the Deployment controller takes the oldest for the new one, and would scale the adopted
+// one down (k8s.io/kubectl/pkg/util/deployment, FindNewReplicaSet). The history loses nothing: a native
+// rollout would have given that ReplicaSet the newest revision, which the adopted one gets instead.
+func (d *driver) clearHistory(ctx context.Context, stable *Deployment) (cleared bool, err error) {
+	sets, err := d.ports.Children.ListReplicaSets(ctx, stable.Namespace, stable.Spec.Selector)
+	if err != nil {
+		return false, fmt.Errorf("listing the ReplicaSets of Deployment %q: %w", stable.Name, err)
+	}
+	old := release.WithTemplate(release.OwnedBy(sets, stable.UID), &d.rel.To.Typed)
+	if old == nil {
+		return true, nil
+	}
+	if old.Status.Replicas > 0 || old.Spec.Replicas == nil || *old.Spec.Replicas > 0 {
+		return false, &failure{message: fmt.Sprintf("ReplicaSet %q of Deployment %q already runs pods of the new template", old.Name, stable.Name)}
+	}
+	if old.DeletionTimestamp == nil {
+		if err := d.lease.confirm(ctx); err != nil {
+			return false, err
+		}
+		err := d.ports.History.DeleteReplicaSet(ctx, old.Namespace, old.Name, Deletion{UID: old.UID, ResourceVersion: old.ResourceVersion, Propagation: metav1.DeletePropagationBackground})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return false, fmt.Errorf("deleting ReplicaSet %q: %w", old.Name, err)
+		}
+	}
+	return false, nil
 }
 
 // adoption lets go of the canary, waits until its ReplicaSet belongs to the Deployment, and resumes it.

@@ -31,7 +31,7 @@ func (pauseStep) apply(ctx context.Context, d *driver) (progress, error) {
 		}
 	}
 	if !release.Observed(&stable.Deployment) {
-		return wait("the Deployment controller has not seen the pause yet")
+		return progress{after: poll / 10, why: "the Deployment controller has not seen the pause yet"}, nil
 	}
 	return done("paused the rollouts of Deployment %q", stable.Name)
 }
@@ -60,7 +60,7 @@ func (pauseStep) revert(ctx context.Context, d *driver) (progress, error) {
 		}
 	}
 	if !release.Observed(&stable.Deployment) {
-		return wait("the Deployment controller has not seen the resume yet")
+		return progress{after: poll / 10, why: "the Deployment controller has not seen the resume yet"}, nil
 	}
 	return d.giveBack(ctx, stable)
 }
@@ -117,11 +117,12 @@ func (createCanary) revert(ctx context.Context, d *driver) (progress, error) {
 	}
 	if canary != nil {
 		if canary.DeletionTimestamp == nil {
-			if err := d.deleteDeployment(ctx, canary, metav1.DeletePropagationForeground); err != nil {
+			// Its pods are going already. A ReplicaSet whose controller is gone is collected, never adopted.
+			if err := d.deleteDeployment(ctx, canary, metav1.DeletePropagationBackground); err != nil {
 				return progress{}, err
 			}
 		}
-		return wait("Deployment %q is being deleted", canary.Name)
+		return progress{after: poll / 10, why: fmt.Sprintf("Deployment %q is being deleted", canary.Name)}, nil
 	}
 	return d.removeService(ctx)
 }
