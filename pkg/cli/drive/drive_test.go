@@ -323,7 +323,7 @@ func TestProgress(t *testing.T) {
    +5s  watch-1m0s: smoke test health: failed 2 of 3: GET / answered 500, want 200
    +5s  watch-1m0s: trouble: pod web-7-x: CrashLoopBackOff
 +1m05s  watch-1m0s: failed: pods crash
-+1m06s  taking the release back: pods crash
++1m06s  taking the release back
 +1m07s  pause: trying again: conflict
 +1m08s  warning: no quota known
 +1m09s  pause: reverted

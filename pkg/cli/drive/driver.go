@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,9 +67,9 @@ func New(connection *connect.Connection, streams genericiooptions.IOStreams) (*D
 
 // identity names this process in Leases: who and where for people, and a part that no other process has.
 func identity() string {
-	user := os.Getenv("USER")
-	if user == "" {
-		user = "uid" + fmt.Sprint(os.Getuid())
+	name := "uid" + strconv.Itoa(os.Getuid())
+	if current, err := user.Current(); err == nil {
+		name = current.Username
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -76,7 +78,7 @@ func identity() string {
 	unique := make([]byte, 4)
 	// crypto/rand.Read never returns an error since Go 1.24.
 	_, _ = rand.Read(unique)
-	return fmt.Sprintf("%s@%s-%d-%s", user, host, os.Getpid(), hex.EncodeToString(unique))
+	return fmt.Sprintf("%s@%s-%d-%s", name, host, os.Getpid(), hex.EncodeToString(unique))
 }
 
 // Start requests a release and runs it.
@@ -93,17 +95,22 @@ func (d *Driver) Start(ctx context.Context, request engine.Request) error {
 	return d.Run(ctx, r)
 }
 
-// refused names the user whose rights are missing: kubectl config may hold several.
+// refused names the user whose rights are missing, for a kubeconfig may hold several, and the ways
+// out of a release that is in the way.
 func (d *Driver) refused(ctx context.Context, err error) error {
 	var rights *engine.RightsError
+	var flight *engine.InFlightError
+	if errors.As(err, &flight) {
+		return exit.WithAdvice(fmt.Errorf("deployment %q is under another release", flight.Release.Spec.Workload.Name), view.LeftAs(flight.Release))
+	}
 	if !errors.As(err, &rights) {
 		return err
 	}
-	user, nameErr := d.Journal.Username(ctx)
+	name, nameErr := d.Journal.Username(ctx)
 	if nameErr != nil {
 		return err
 	}
-	return fmt.Errorf("user %q is %w: ask for them, then check with `kubectl auth can-i --list`", user, err)
+	return fmt.Errorf("user %q is %w: ask for them, then check with `kubectl auth can-i --list`", name, err)
 }
 
 // Run starts or continues a release and prints how it ended.

@@ -94,6 +94,9 @@ func (p *Progress) describe(e engine.Event) string {
 	case engine.EventWarning:
 		return "warning: " + e.Message
 	case engine.EventAborting:
+		if strings.HasSuffix(p.last, e.Message) {
+			return "taking the release back"
+		}
 		return "taking the release back: " + e.Message
 	case engine.EventEnded:
 		return ""

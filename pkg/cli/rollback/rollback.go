@@ -117,7 +117,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if unfinished != nil && o.Goal == (release.Goal{}) {
 		return o.takeBack(ctx, driver, unfinished)
 	}
-	request, err := o.request(ctx, deployment, releases)
+	request, goal, err := o.request(ctx, deployment, releases)
 	if err != nil {
 		return err
 	}
@@ -128,17 +128,18 @@ func (o *Options) Run(ctx context.Context) error {
 		if o.Common.ServerDryRun() {
 			return fmt.Errorf("release/%s of deployment %q is unfinished and would be taken back first, which no dry run can do", unfinished.Name, o.Workload)
 		}
-		if err := o.confirm(fmt.Sprintf("Taking back release/%s and rolling back deployment/%s", unfinished.Name, o.Workload)); err != nil {
+		if err := o.confirm(fmt.Sprintf("Taking back release/%s and rolling back deployment/%s to %s", unfinished.Name, o.Workload, goal)); err != nil {
 			return err
 		}
 		if err := driver.Abort(ctx, unfinished, engine.AbortOptions{Reason: o.reason()}); err != nil {
 			return err
 		}
 	} else if !o.Common.ServerDryRun() {
-		if err := o.confirm("Rolling back deployment/" + o.Workload); err != nil {
+		if err := o.confirm(fmt.Sprintf("Rolling back deployment/%s to %s", o.Workload, goal)); err != nil {
 			return err
 		}
 	}
+	fmt.Fprintln(o.ErrOut, "going back to "+goal)
 	return driver.Start(ctx, *request)
 }
 
@@ -167,30 +168,29 @@ func (o *Options) reason() string {
 	return o.Common.Reason
 }
 
-func (o *Options) request(ctx context.Context, deployment *appsv1.Deployment, releases []v1alpha1.Release) (*engine.Request, error) {
+func (o *Options) request(ctx context.Context, deployment *appsv1.Deployment, releases []v1alpha1.Release) (request *engine.Request, goal string, err error) {
 	environments, err := o.connection.Environments(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	environment := connect.EnvironmentOf(environments, o.connection.Namespace)
 	plan, err := o.Plan.Plan(environment, o.In)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	sets, err := o.connection.ReplicaSets(ctx, deployment)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	current, err := release.TemplateOf(&deployment.Spec.Template)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	target, err := release.RollbackTarget(current, o.Workload, releases, release.OwnedBy(sets, deployment.UID), o.Goal)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	fmt.Fprintln(o.ErrOut, "going back to "+describe(target))
-	request := &engine.Request{
+	request = &engine.Request{
 		Namespace: o.connection.Namespace, Workload: o.Workload,
 		Action: v1alpha1.ActionRollback, Strategy: v1alpha1.StrategyRolling,
 		Template: &target.Template, Delivery: plan, Reason: o.Common.Reason, DryRun: o.Common.ServerDryRun(),
@@ -198,7 +198,7 @@ func (o *Options) request(ctx context.Context, deployment *appsv1.Deployment, re
 	if environment != nil {
 		request.Environment = environment.Name
 	}
-	return request, nil
+	return request, describe(target), nil
 }
 
 func describe(target release.Target) string {

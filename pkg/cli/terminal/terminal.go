@@ -36,7 +36,15 @@ func Draw(w io.Writer, lines []string, tty bool) error {
 type Declined struct{ What string }
 
 // Error implements error.
-func (d *Declined) Error() string { return d.What + ": not confirmed, nothing was changed" }
+func (d *Declined) Error() string { return lowered(d.What) + ": not confirmed, nothing was changed" }
+
+// lowered makes a question's first letter fit into the middle of a line.
+func lowered(what string) string {
+	if what == "" {
+		return what
+	}
+	return strings.ToLower(what[:1]) + what[1:]
+}
 
 // Confirm asks for a yes before something is taken away. With yes it does not ask. Without a terminal
 // there is nobody to ask, and it refuses.
@@ -45,7 +53,7 @@ func Confirm(in io.Reader, w io.Writer, what string, yes bool) error {
 		return nil
 	}
 	if !Is(in) {
-		return fmt.Errorf("%s needs a confirmation, and there is no terminal to ask on: repeat the command with --yes", what)
+		return fmt.Errorf("%s needs a confirmation, and there is no terminal to ask on: repeat the command with --yes", lowered(what))
 	}
 	return ask(in, w, what)
 }
