@@ -85,8 +85,7 @@ judge_users() {
   fi
 }
 
-# image_of NAMESPACE: the images that the ready pods of web run there, one a line.
+# image_of NAMESPACE: the images that web runs there, one a line; pods on their way out do not count.
 image_of() {
-  KUBECONFIG="$work/admin.kubeconfig" kubectl -n "$1" get pods -l app=web \
-    -o 'jsonpath={range .items[*]}{.spec.containers[0].image}{"\n"}{end}' | sort -u
+  KUBECONFIG="$work/admin.kubeconfig" kubectl -n "$1" get pods -l app=web -o 'go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{(index .spec.containers 0).image}}{{"\n"}}{{end}}{{end}}' | sort -u
 }

@@ -27,16 +27,17 @@ sign() {
 }
 
 build_images() {
-  local version web=$work/web
+  local version reference web=$work/web
   cosign=$(bin/runecluster tool cosign)
-  go build -o "$web" ./test/apps/web
-  go build -o "$work/client" ./test/apps/client
+  CGO_ENABLED=0 go build -o "$web" ./test/apps/web
+  CGO_ENABLED=0 go build -o "$work/client" ./test/apps/client
   (cd "$work" && COSIGN_PASSWORD='' "$cosign" generate-key-pair 2>/dev/null)
   say 'Three versions of web. The third has a fault: it answers every second request with an error.'
   for version in v1 v2 v3; do
     local env=(--env "VERSION=$version")
     if [ "$version" = v3 ]; then env+=(--env FAIL_EVERY=2); fi
-    sign "$(image "web:$version" "$web" "${env[@]}")"
+    reference=$(image "web:$version" "$web" "${env[@]}")
+    sign "$reference"
   done
   say 'And one that nobody signed.'
   image web:unsigned "$web" --env VERSION=unsigned
