@@ -30,6 +30,7 @@ func apiServer(spec Spec) Component {
 		"--client-ca-file=" + pki("ca.crt"),
 		"--service-cluster-ip-range=" + spec.Network.Services.String(),
 		"--authorization-mode=Node,RBAC",
+		"--allow-privileged=true",
 		"--service-account-issuer=https://kubernetes.default.svc." + layout.DNSDomain,
 		"--service-account-key-file=" + pki("service-account.key"),
 		"--service-account-signing-key-file=" + pki("service-account.key"),
