@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
@@ -67,6 +68,9 @@ func guidance(s *Snapshot, summary *ReleaseSummary) (attention []string, next []
 	switch {
 	case r.Ended():
 		return nil, nil
+	case summary.Phase == v1alpha1.PhaseAwaitingApproval && len(summary.Approvals) > 0:
+		attention = []string{"APPROVED by " + approvers(summary.Approvals) + ", waiting to be continued: nothing has been changed yet"}
+		next = []NextCommand{resume, {"approve (if more must)", commandFor("approve", r)}, {"withdraw", abort.Command}}
 	case summary.Phase == v1alpha1.PhaseAwaitingApproval:
 		attention = []string{"WAITING FOR APPROVAL: nothing has been changed yet"}
 		next = []NextCommand{{"approve (another person)", commandFor("approve", r)}, resume, {"withdraw", abort.Command}}
@@ -80,6 +84,14 @@ func guidance(s *Snapshot, summary *ReleaseSummary) (attention []string, next []
 		next = []NextCommand{abort}
 	}
 	return attention, next
+}
+
+func approvers(list []ApprovalSummary) string {
+	names := make([]string, len(list))
+	for i, a := range list {
+		names[i] = orNone(a.Approver)
+	}
+	return strings.Join(names, ", ")
 }
 
 func silence(d DriverSummary) string {

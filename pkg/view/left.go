@@ -43,10 +43,10 @@ func leftState(r *v1alpha1.Release) string {
 // AwaitingApproval tells the requester what is missing and how it goes on.
 func AwaitingApproval(r *v1alpha1.Release, message string) []string {
 	if message == "" {
-		message = "another person has to approve it"
+		message = fmt.Sprintf("another person has to approve release %q", r.Name)
 	}
 	return []string{
-		fmt.Sprintf("release/%s waits for approval: %s", r.Name, message),
+		"waiting for approval: " + message,
 		"  another person:  " + commandFor("approve", r),
 		"  then you:        " + commandFor("resume", r),
 	}

@@ -156,6 +156,10 @@ func summarize(s *Snapshot) *ReleaseSummary {
 		}
 	}
 	summary.Approvals = approvals(s)
+	if n := len(summary.Approvals); n > 0 && summary.Phase == v1alpha1.PhaseAwaitingApproval {
+		// What its last driver wrote does not know them.
+		summary.Message = fmt.Sprintf("%d %s given since it was last driven", n, plural(n, "approval"))
+	}
 	summary.Steps = stepsOf(r, s.Now)
 	return summary
 }
@@ -255,6 +259,13 @@ func commandFor(verb string, r *v1alpha1.Release) string {
 	return strings.Join([]string{"kubectl rune", verb, "release/" + r.Name, "-n", r.Namespace}, " ")
 }
 
-func seconds(s float64) string { return Duration(time.Duration(s * float64(time.Second))) }
+func span(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
 
-func ago(d time.Duration) string { return fmt.Sprintf("%s ago", Duration(d)) }
+func seconds(s float64) string { return Duration(span(s)) }
+
+func ago(d time.Duration) string {
+	if d < time.Second {
+		return "just now"
+	}
+	return Duration(d) + " ago"
+}

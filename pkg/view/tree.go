@@ -101,7 +101,7 @@ func releaseNode(r *ReleaseSummary) node {
 		n.children = append(n.children, stepsNode(r.Steps))
 	}
 	if r.Driver.State == DriverAlive {
-		n.add(fmt.Sprintf("driven by %s, seen %s ago", r.Driver.Identity, seconds(*r.Driver.LastSeen)))
+		n.add(fmt.Sprintf("driven by %s, seen %s", r.Driver.Identity, ago(span(*r.Driver.LastSeen))))
 	}
 	return n
 }
@@ -119,7 +119,7 @@ func headline(r *ReleaseSummary) string {
 	if r.FinishedAt != nil && r.took > 0 {
 		text += " after " + Duration(r.took)
 	}
-	if r.Message != "" {
+	if r.Message != "" && r.Phase != v1alpha1.PhaseSucceeded {
 		text += ": " + oneLine(r.Message)
 	}
 	return text

@@ -122,7 +122,7 @@ func TestRunTellsHowAReleaseEnded(t *testing.T) {
 		"an approval that is missing": {
 			action: v1alpha1.ActionPromote, result: engine.Result{Outcome: engine.OutcomeAwaitingApproval, Message: "1 approval needed"},
 			out: "release.rune.runeframeos.com/web-7 is waiting for approval\n", code: exit.Waiting,
-			errOut: "release/web-7 waits for approval: 1 approval needed\n" +
+			errOut: "waiting for approval: 1 approval needed\n" +
 				"  another person:  kubectl rune approve release/web-7 -n shop\n" +
 				"  then you:        kubectl rune resume release/web-7 -n shop\n",
 		},
@@ -193,13 +193,33 @@ func TestADriverThatLivesIsLeftAlone(t *testing.T) {
 }
 
 func TestStartNamesWhoLacksRights(t *testing.T) {
+	right := func(verb, group, resource, subresource string) engine.Right {
+		return engine.Right{Verb: verb, Group: group, Resource: resource, Subresource: subresource, Namespace: "shop"}
+	}
 	d, _, _ := drivenBy(&fakeEngine{request: func(engine.Request) (*v1alpha1.Release, error) {
-		return nil, &engine.RightsError{Missing: []engine.Right{{Verb: "patch", Group: "apps", Resource: "deployments", Namespace: "shop"}}}
+		return nil, &engine.RightsError{Missing: []engine.Right{
+			right("patch", "apps", "deployments", ""), right("create", "apps", "deployments", ""), right("patch", "apps", "deployments", ""),
+			right("get", "", "services", "proxy"),
+		}}
 	}}, &fakeCluster{})
 	message := exit.Message(d.Start(t.Context(), engine.Request{}))
-	want := "user \"carol\" is missing rights: cannot patch deployments.apps in namespace \"shop\": ask for them, then check with `kubectl auth can-i --list`"
+	want := "user \"carol\" may not create, patch deployments.apps; get services/proxy in namespace \"shop\": " +
+		"ask for these rights, then check with `kubectl auth can-i --list -n shop`"
 	if message != want {
 		t.Errorf("got  %s\nwant %s", message, want)
+	}
+}
+
+func TestWarningsOfAMissingApprovalAreKeptInMind(t *testing.T) {
+	var out bytes.Buffer
+	warned := &warnings{w: &out}
+	warned.print("spec.replicas: unusual")
+	if warned.approval() {
+		t.Error("another warning was taken for a missing approval")
+	}
+	warned.print(`environment "production": spec: needs an approved Release  [approval]`)
+	if got, want := out.String(), "Warning: spec.replicas: unusual\n"; got != want || !warned.approval() {
+		t.Errorf("printed %q and approval() = %v, want %q and true", got, warned.approval(), want)
 	}
 }
 

@@ -44,15 +44,14 @@ type Driver struct {
 	Engine  Engine
 	Journal Journal
 	Sizer   Sizer
+	warned  *warnings
 	genericiooptions.IOStreams
 }
 
 // New connects the engine to a cluster.
 func New(connection *connect.Connection, streams genericiooptions.IOStreams) (*Driver, error) {
-	reached, err := cluster.New(cluster.Config{
-		REST: connection.Config, Namespace: connection.Namespace,
-		OnWarning: func(text string) { fmt.Fprintln(streams.ErrOut, "Warning:", text) },
-	})
+	warned := &warnings{w: streams.ErrOut}
+	reached, err := cluster.New(cluster.Config{REST: connection.Config, Namespace: connection.Namespace, OnWarning: warned.print})
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +61,7 @@ func New(connection *connect.Connection, streams genericiooptions.IOStreams) (*D
 		Journal:   connection,
 		Sizer:     connection,
 		IOStreams: streams,
+		warned:    warned,
 	}, nil
 }
 
@@ -88,6 +88,9 @@ func (d *Driver) Start(ctx context.Context, request engine.Request) error {
 		return d.refused(ctx, err)
 	}
 	if request.DryRun {
+		if d.warned.approval() {
+			fmt.Fprintf(d.ErrOut, "environment %s asks for approval before anything is changed\n", r.Spec.Environment)
+		}
 		return d.dryRun(r, " (server dry run)")
 	}
 	fmt.Fprintf(d.ErrOut, "%s of %s is release/%s: %s\n",
@@ -110,7 +113,7 @@ func (d *Driver) refused(ctx context.Context, err error) error {
 	if nameErr != nil {
 		return err
 	}
-	return fmt.Errorf("user %q is %w: ask for them, then check with `kubectl auth can-i --list`", name, err)
+	return lacking(name, rights.Missing)
 }
 
 // Run starts or continues a release and prints how it ended.
