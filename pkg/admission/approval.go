@@ -149,9 +149,7 @@ func (j *Judge) judgeApprovalStamps(ctx context.Context, request *admissionv1.Ad
 	refuse := func(field, message string) {
 		violations = append(violations, policy.Violation{Rule: policy.RuleApproval, Field: field, Message: message})
 	}
-	if a.Namespace == "" {
-		a.Namespace = request.Namespace
-	}
+	a.Namespace = request.Namespace
 	if a.Spec.Approver != requester(request) {
 		refuse("spec.approver", fmt.Sprintf("must be the requesting user %q, which the webhook stamps", request.UserInfo.Username))
 	}

@@ -75,6 +75,7 @@ func (j *Judge) stampRelease(ctx context.Context, environment string, request *a
 		d.verdict = policy.NewVerdict(violations...)
 		return d, err
 	}
+	r.Namespace = request.Namespace
 	r.Spec.Environment, r.Spec.RequestedBy, r.from = environment, requester(request), from
 	key, err := j.Keys.SealKey(ctx)
 	if err != nil {
@@ -164,9 +165,7 @@ func (j *Judge) judgeReleaseStamps(ctx context.Context, environment string, requ
 	refuse := func(field, message string) {
 		violations = append(violations, policy.Violation{Rule: RuleRelease, Field: field, Message: message})
 	}
-	if r.Namespace == "" {
-		r.Namespace = request.Namespace
-	}
+	r.Namespace = request.Namespace
 	if r.Spec.Environment != environment {
 		refuse("spec.environment", fmt.Sprintf("must be %q, which the webhook stamps", environment))
 	}

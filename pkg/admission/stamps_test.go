@@ -125,6 +125,12 @@ func TestAReleasePastTheMutatingSideIsRefused(t *testing.T) {
 				w.store(deployment("web", "d1", template("r.local/bad:v1")))
 				return stamped, "ann"
 			}, refusal: "spec.from: is not the pod template that the workload has now"},
+		"stamped in another environment": {
+			change: func(w *world, _ []byte) ([]byte, string) {
+				raw := release("web-7", "d1", template("r.local/web:v2"))
+				response := w.judge.Mutate(t.Context(), "staging", w.request(review{object: raw, user: user("ann")}))
+				return apply(t, raw, response.Patch), "ann"
+			}, refusal: `spec.environment: must be "production"`},
 		"stamped with another target": {
 			change: func(_ *world, stamped []byte) ([]byte, string) {
 				return setMember(stamped, "to", template("r.local/bad:v1")), "ann"

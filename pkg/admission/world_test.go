@@ -112,6 +112,9 @@ func (w *world) Resolve(_ context.Context, ref image.Reference) (string, error) 
 	if err := w.call("images"); err != nil {
 		return "", err
 	}
+	if ref.Digest != "" {
+		w.t.Errorf("Resolve was asked for %s, which has a digest", ref)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	digest, found := w.digests[ref.String()]
