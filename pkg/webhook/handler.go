@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -40,6 +41,9 @@ type handlers struct {
 	// known tells whether an Environment of this name exists, for the metrics: anybody can make up paths.
 	known func(ctx context.Context, environment string) bool
 }
+
+// errNoRequest is the answer to a body that is JSON and no admission review.
+var errNoRequest = errors.New("the body holds no admission request: want an AdmissionReview of admission.k8s.io/v1 with request.uid")
 
 type answer func(ctx context.Context, environment string, request *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse
 
@@ -105,6 +109,10 @@ func budget(timeout string) time.Duration {
 }
 
 func (h *handlers) handle(ctx context.Context, phase string, judge answer, request ctrladmission.Request) ctrladmission.Response {
+	if request.UID == "" {
+		// Decoding accepts any JSON object; the API server always sets this.
+		return ctrladmission.Errored(http.StatusBadRequest, errNoRequest)
+	}
 	to := ctx.Value(routeKey{}).(route)
 	start := h.clock.Now()
 	ctx, cancel := context.WithTimeout(ctx, to.deadline.Sub(start))
