@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -134,18 +135,36 @@ type key struct {
 	public string
 }
 
-func newKey(t *testing.T) key {
-	t.Helper()
+// newKey makes a pair; encrypting the private key is slow on purpose.
+func newKey() (key, error) {
 	password := func(bool) ([]byte, error) { return []byte("test"), nil }
 	keys, err := cosign.GenerateKeyPair(password)
 	if err != nil {
-		t.Fatal(err)
+		return key{}, err
 	}
 	signer, err := cosign.LoadPrivateKey(keys.PrivateBytes, []byte("test"), nil)
+	return key{signer: signer, public: string(keys.PublicBytes)}, err
+}
+
+// The two pairs that all tests share.
+var (
+	makeTrustedKey = sync.OnceValues(newKey)
+	makeForeignKey = sync.OnceValues(newKey)
+)
+
+// trustedKey is the one that policies of the tests name.
+func trustedKey(t *testing.T) key { return must(t, makeTrustedKey) }
+
+// foreignKey is another one.
+func foreignKey(t *testing.T) key { return must(t, makeForeignKey) }
+
+func must(t *testing.T, pair func() (key, error)) key {
+	t.Helper()
+	k, err := pair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key{signer: signer, public: string(keys.PublicBytes)}
+	return k
 }
 
 func (k key) authority(name string) v1alpha1.Authority {

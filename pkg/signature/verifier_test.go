@@ -25,7 +25,7 @@ func authorities(list ...v1alpha1.Authority) []v1alpha1.Authority { return list 
 
 func TestVerifyTellsSignedFromUnsigned(t *testing.T) {
 	r := newRegistry(t)
-	trusted, foreign := newKey(t), newKey(t)
+	trusted, foreign := trustedKey(t), foreignKey(t)
 	signed := r.push(t, "team/signed", "v1")
 	trusted.sign(t, signed)
 	wrongKey := r.push(t, "team/wrong", "v1")
@@ -83,7 +83,7 @@ func TestVerifyTellsSignedFromUnsigned(t *testing.T) {
 
 func TestVerifyNamesTheAuthorityThatSigned(t *testing.T) {
 	r := newRegistry(t)
-	first, second := newKey(t), newKey(t)
+	first, second := trustedKey(t), foreignKey(t)
 	ref := r.push(t, "team/web", "v1")
 	second.sign(t, ref)
 	got, err := signature.New(signature.Config{}).Verify(t.Context(), ref, authorities(first.authority("ci"), second.authority("people")))
@@ -139,7 +139,7 @@ func TestOutagesAreNotAnswers(t *testing.T) {
 		"403":                {fault: func(_ *testing.T, r *testRegistry) { r.fail(status(403)) }, want: "refuses access (403 Forbidden)"},
 		"no answer":          {fault: hang, want: "did not answer in time"},
 	}
-	trusted := newKey(t)
+	trusted := trustedKey(t)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := newRegistry(t)
@@ -195,7 +195,7 @@ func requireOutage(t *testing.T, r *testRegistry, err error, want string) {
 
 func TestAPayloadThatCannotBeFetchedIsAnOutage(t *testing.T) {
 	r := newRegistry(t)
-	trusted := newKey(t)
+	trusted := trustedKey(t)
 	ref := r.push(t, "team/web", "v1")
 	trusted.sign(t, ref)
 	r.failOn(func(request *http.Request) bool { return strings.Contains(request.URL.Path, "/blobs/") }, http.StatusServiceUnavailable)
@@ -208,7 +208,7 @@ func TestAPayloadThatCannotBeFetchedIsAnOutage(t *testing.T) {
 
 func TestAMissingImageIsToldFromAnUnsignedOne(t *testing.T) {
 	r := newRegistry(t)
-	trusted := newKey(t)
+	trusted := trustedKey(t)
 	r.push(t, "team/web", "v1")
 	verifier := signature.New(signature.Config{})
 	missing, err := image.Parse(r.host() + "/team/web@sha256:" + strings.Repeat("ab", 32))
@@ -244,7 +244,7 @@ func TestTagsAreResolvedEveryTime(t *testing.T) {
 
 func TestAVerifiedDigestOutlivesAnOutage(t *testing.T) {
 	r := newRegistry(t)
-	trusted, other := newKey(t), newKey(t)
+	trusted, other := trustedKey(t), foreignKey(t)
 	ref := r.push(t, "team/web", "v1")
 	unsigned := r.push(t, "team/unsigned", "v1")
 	trusted.sign(t, ref)
@@ -291,7 +291,7 @@ func TestAVerifiedDigestOutlivesAnOutage(t *testing.T) {
 
 func TestAnImageThatIsSignedLaterIsSeenWithinSeconds(t *testing.T) {
 	r := newRegistry(t)
-	trusted := newKey(t)
+	trusted := trustedKey(t)
 	ref := r.push(t, "team/web", "v1")
 	clock := testclock.NewFakePassiveClock(time.Now())
 	verifier := signature.New(signature.Config{Clock: clock, RetryAfter: 3 * time.Second})
@@ -309,7 +309,7 @@ func TestAnImageThatIsSignedLaterIsSeenWithinSeconds(t *testing.T) {
 
 func TestASignatureThatWasRemovedEndsTheVerdict(t *testing.T) {
 	r := newRegistry(t)
-	trusted := newKey(t)
+	trusted := trustedKey(t)
 	ref := r.push(t, "team/web", "v1")
 	trusted.sign(t, ref)
 	clock := testclock.NewFakePassiveClock(time.Now())
@@ -336,7 +336,7 @@ func TestASignatureThatWasRemovedEndsTheVerdict(t *testing.T) {
 
 func TestEqualQuestionsShareOneAnswer(t *testing.T) {
 	r := newRegistry(t)
-	trusted := newKey(t)
+	trusted := trustedKey(t)
 	ref := r.push(t, "team/web", "v1")
 	trusted.sign(t, ref)
 	release := make(chan struct{})
