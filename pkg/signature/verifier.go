@@ -29,7 +29,7 @@ const (
 	defaultRetryTime = 3 * time.Second
 )
 
-// pullerLife bounds the age of credentials that a puller keeps (facts of registries: tokens live for minutes).
+// pullerLife bounds the age of the credentials that a puller keeps: registries hand out tokens for minutes.
 const pullerLife = 5 * time.Minute
 
 // Connecting to a registry takes longer than this only where nothing listens.
