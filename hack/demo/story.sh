@@ -5,7 +5,7 @@ registry=registry.localhost:5000
 
 bring_up_cluster() {
   say 'A real Kubernetes on this machine: API server, kubelet, containerd, CoreDNS, a registry.'
-  bin/runecluster up --name "$cluster" -o json >"$work/cluster.json"
+  bin/runecluster up --name "$cluster" --tier "${DEMO_TIER:-auto}" -o json >"$work/cluster.json"
   printf '%s, tier %s: %s\n' "$(field kubernetesVersion)" "$(field tier)" "$(field reason)"
   cp "$(field kubeconfig)" "$work/admin.kubeconfig"
   PATH="$PWD/bin:$(dirname "$(field kubectl)"):$PATH"

@@ -30,8 +30,8 @@ const cniPlugins = "github.com/containernetworking/plugins/plugins/"
 func Tools() []Tool {
 	return []Tool{
 		{
-			Name: "kubernetes", Module: "k8s.io/kubernetes", Packages: []string{"."}, Binaries: []string{"kubernetes"},
-			Links: []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl"},
+			Name: "kubernetes", Module: "k8s.io/kubernetes", Packages: []string{".", "k8s.io/kubernetes/cmd/kubectl"}, Binaries: []string{"kubernetes", "kubectl"},
+			Links: []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet"},
 			Stamp: []string{
 				"k8s.io/component-base/version.gitVersion", "k8s.io/component-base/version.gitMajor", "k8s.io/component-base/version.gitMinor",
 				"k8s.io/client-go/pkg/version.gitVersion", "k8s.io/client-go/pkg/version.gitMajor", "k8s.io/client-go/pkg/version.gitMinor",

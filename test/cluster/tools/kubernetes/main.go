@@ -1,9 +1,11 @@
 // Command kubernetes is the test cluster's one binary for etcd, the control
-// plane, the node agents and kubectl. It runs as the program named by the base
+// plane and the node agents. It runs as the program named by the base
 // of argv[0] or, when that is not one of them, by its first argument.
 //
-// One binary instead of seven: they share almost all of their code, so the
+// One binary instead of six: they share almost all of their code, so the
 // build takes a third of the time and the running text pages are shared.
+// kubectl is built beside it, as people run it: its start-up is what the
+// plugin's is measured against.
 package main
 
 import (
@@ -18,8 +20,6 @@ import (
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo" // client-go metrics of the components
 	_ "k8s.io/component-base/metrics/prometheus/version"  // kubernetes_build_info
-	kubectl "k8s.io/kubectl/pkg/cmd"
-	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	kcm "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
@@ -27,8 +27,8 @@ import (
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
-// commands names every program of this binary except etcd and kubectl, which
-// do not go through cli.Run.
+// commands names every program of this binary except etcd, which does not
+// go through cli.Run.
 func commands() map[string]func() *cobra.Command {
 	return map[string]func() *cobra.Command{
 		"kube-apiserver":          apiserver.NewAPIServerCommand,
@@ -50,21 +50,15 @@ func main() {
 				return
 			}
 		}
-		fmt.Fprintln(os.Stderr, "usage: kubernetes etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kube-proxy|kubelet|kubectl [flags]")
+		fmt.Fprintln(os.Stderr, "usage: kubernetes etcd|kube-apiserver|kube-controller-manager|kube-scheduler|kube-proxy|kubelet [flags]")
 		os.Exit(2)
 	}
 }
 
 // run runs the named program and reports whether there is one of that name.
 func run(name string) bool {
-	switch name {
-	case "etcd":
+	if name == "etcd" {
 		etcdmain.Main(os.Args)
-		return true
-	case "kubectl":
-		if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
-			kubectlutil.CheckErr(err)
-		}
 		return true
 	}
 	newCommand, ok := commands()[name]
