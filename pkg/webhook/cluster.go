@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -53,6 +54,10 @@ type ClusterOptions struct {
 	// CreateNamespace makes the namespace where it is missing, for a process outside of the cluster.
 	CreateNamespace bool
 }
+
+// errNoKinds says what to do where the CustomResourceDefinitions are missing.
+var errNoKinds = errors.New("the cluster does not know all kinds of " + v1alpha1.GroupName + "/" + v1alpha1.Version +
+	": install them with `kubectl rune install`")
 
 // clusterWebhook is the wiring of one process against an API server.
 type clusterWebhook struct {
@@ -117,6 +122,9 @@ func newClusterWebhook(options ClusterOptions) (*clusterWebhook, error) {
 			TLSOpts: []func(*tls.Config){w.tls},
 		}),
 	})
+	if meta.IsNoMatchError(err) {
+		return nil, errNoKinds
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the API server: %w", err)
 	}
@@ -228,7 +236,7 @@ func (w *clusterWebhook) requireKinds() error {
 	for _, kind := range []string{v1alpha1.KindEnvironment, v1alpha1.KindImagePolicy, v1alpha1.KindRelease, v1alpha1.KindApproval} {
 		_, err := w.mgr.GetRESTMapper().RESTMapping(v1alpha1.GroupVersion().WithKind(kind).GroupKind(), v1alpha1.Version)
 		if meta.IsNoMatchError(err) {
-			return fmt.Errorf("the cluster does not know kind %s of %s: install the kinds with `kubectl rune install`", kind, v1alpha1.GroupName)
+			return errNoKinds
 		}
 		if err != nil {
 			return fmt.Errorf("asking the API server for its kinds: %w", err)

@@ -45,7 +45,7 @@ type Options struct {
 // AddFlags adds the flags for what is the same in all modes.
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.URL, "url", "", "https://HOST:PORT under which clients reach this process outside of a cluster")
-	flags.StringVar(&o.Host, "host", "", "address to serve on (default: all)")
+	flags.StringVar(&o.Host, "host", "", "address to serve on (default: all, or loopback where --url or --config says that this is enough)")
 	flags.IntVar(&o.Port, "port", 0, fmt.Sprintf("port to serve on (default: that of --url, else %d)", DefaultPort))
 	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", "0", `HOST:PORT of /metrics; "0" serves none`)
 	flags.StringVar(&o.ProbeAddress, "health-probe-bind-address", "0", `HOST:PORT of /healthz and /readyz; "0" serves none`)
@@ -68,6 +68,7 @@ func (o *Options) validate() error {
 		if parsed.Scheme != "https" || parsed.Hostname() == "" || (parsed.Path != "" && parsed.Path != "/") || parsed.RawQuery != "" {
 			return fmt.Errorf("reading --url %q: want https://HOST:PORT and nothing more", o.URL)
 		}
+		o.bindTo(parsed.Hostname())
 		if o.Port == 0 && parsed.Port() != "" {
 			if o.Port, err = strconv.Atoi(parsed.Port()); err != nil {
 				return fmt.Errorf("reading --url: %w", err)
@@ -81,6 +82,14 @@ func (o *Options) validate() error {
 		return fmt.Errorf("reading --port: %d is no port", o.Port)
 	}
 	return nil
+}
+
+// bindTo keeps a process that is reached by loopback only off other addresses, unless --host says otherwise.
+func (o *Options) bindTo(hostname string) {
+	ip := net.ParseIP(hostname)
+	if o.Host == "" && (hostname == "localhost" || (ip != nil && ip.IsLoopback())) {
+		o.Host = hostname
+	}
 }
 
 // names that the serving certificate must cover.

@@ -44,6 +44,7 @@ func RunFiles(ctx context.Context, options FileOptions) error {
 		return err
 	}
 	if options.URL == "" {
+		options.bindTo("localhost")
 		options.URL = "https://" + net.JoinHostPort("localhost", fmt.Sprint(options.Port))
 	}
 	source, err := files.Open(ctx, os.DirFS(options.Directory), options.Log.WithName("files"))
