@@ -113,6 +113,7 @@ type world struct {
 	rel     *v1alpha1.Release
 	drivers int
 	events  []engine.Event
+	hook    func(engine.Event)
 }
 
 func newWorld(t *testing.T, s scenario) *world {
@@ -152,6 +153,9 @@ type process struct {
 
 func (w *world) observe(ev engine.Event) {
 	w.events = append(w.events, ev)
+	if w.hook != nil {
+		w.hook(ev)
+	}
 	if w.s.abortAt != "" && ev.Step == w.s.abortAt && ev.State == v1alpha1.StepRunning {
 		w.m.mu.Lock()
 		defer w.m.mu.Unlock()

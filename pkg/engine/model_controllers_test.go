@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 
 	"encoding/json"
 
@@ -57,22 +58,21 @@ func change1(d *engine.Deployment, c engine.Change) error {
 		c.Template.Typed.DeepCopyInto(&d.Spec.Template)
 	}
 	if c.Edit != nil {
-		var edit struct {
-			Spec struct {
-				Template struct {
-					Spec struct{ Containers []struct{ Image string } }
-				}
-			}
-		}
-		if err := json.Unmarshal(c.Edit, &edit); err != nil {
-			return err
-		}
-		d.Spec.Template.Spec.Containers[0].Image = edit.Spec.Template.Spec.Containers[0].Image
-		t, err := release.TemplateOf(&d.Spec.Template)
+		before, err := json.Marshal(d.Deployment)
 		if err != nil {
 			return err
 		}
-		d.Template = t
+		after, err := strategicpatch.StrategicMergePatch(before, c.Edit, appsv1.Deployment{})
+		if err != nil {
+			return err
+		}
+		d.Deployment = appsv1.Deployment{}
+		if err := json.Unmarshal(after, &d.Deployment); err != nil {
+			return err
+		}
+		if d.Template, err = release.TemplateOf(&d.Spec.Template); err != nil {
+			return err
+		}
 	}
 	if c.Replicas != nil {
 		n := *c.Replicas

@@ -1,0 +1,298 @@
+package engine_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/engine"
+	"github.com/runeframeos/kubectl-rune/pkg/release"
+)
+
+func isA[T error](err error) bool {
+	var target T
+	return errors.As(err, &target)
+}
+
+// TestRequestRefusesBeforeAnythingChanges: one clear error each, and the cluster is as it was.
+func TestRequestRefusesBeforeAnythingChanges(t *testing.T) {
+	denied := apierrors.NewForbidden(schema.GroupResource{Resource: "deployments"}, "web", errors.New("x"))
+	denied.ErrStatus.Message = `admission webhook "production.rune.runeframeos.com" denied the request: environment "production" refuses Deployment "web": 2 violations` + "\n  a\n  b"
+	tests := map[string]struct {
+		prepare func(m *model)
+		change  func(r *engine.Request)
+		kind    func(error) bool
+		text    string
+	}{
+		"rune is not installed": {prepare: func(m *model) { m.uninstalled = true }, kind: isA[*engine.NotInstalledError], text: "run kubectl rune install"},
+		"a right is missing": {prepare: func(m *model) { m.missing = []engine.Right{{Verb: "get", Resource: "services", Subresource: "proxy"}} },
+			kind: isA[*engine.RightsError], text: `missing rights: cannot get services/proxy in namespace "shop"`},
+		"the Deployment does not exist": {change: func(r *engine.Request) { r.Workload = "nope" }, kind: isA[*engine.WorkloadError], text: `Deployment "nope" does not exist in namespace "shop"`},
+		"it is paused":                  {prepare: func(m *model) { m.deployments["web"].Spec.Paused = true }, kind: isA[*engine.WorkloadError], text: "kubectl rollout resume deployment/web"},
+		"it is in the middle of a rollout": {prepare: func(m *model) {
+			d := m.deployments["web"]
+			d.Spec.Template.Spec.Containers[0].Image = "web:other"
+			d.Generation++
+			m.stamp(d)
+		}, kind: isA[*engine.WorkloadError], text: "in the middle of a rollout"},
+		"it has no pods": {prepare: func(m *model) { *m.deployments["web"].Spec.Replicas = 0 }, kind: isA[*engine.WorkloadError], text: "has 0 replicas"},
+		"it runs this template already": {change: func(r *engine.Request) { r.Edit = func(*corev1.PodTemplateSpec) error { return nil } },
+			kind: isA[*engine.SameTemplateError], text: "already runs this template"},
+		"a release is in flight": {prepare: func(m *model) {
+			r := &engine.Release{}
+			r.Name, r.Spec.Workload.Name, r.Status.Phase = "web-4", "web", v1alpha1.PhaseProgressing
+			m.releases["web-4"] = r
+		}, kind: isA[*engine.InFlightError], text: "kubectl rune resume deployment/web or kubectl rune abort deployment/web"},
+		"admission denies": {prepare: func(m *model) { m.refuse = func(string, *engine.Deployment) error { return denied } },
+			kind: isA[*engine.PolicyError], text: "2 violations\n  a\n  b"},
+		"a smoke test names a port that is not there": {change: func(r *engine.Request) { r.Delivery.SmokeTests[0].Port = "grpc" },
+			kind: func(error) bool { return true }, text: `no container declares a port named "grpc"`},
+	}
+	s := scenarios()["a canary finishes by adoption"]
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{t: t, m: newModel(t), s: s}
+				seed(t, w.m, "web:v1")
+				if tt.prepare != nil {
+					tt.prepare(w.m)
+				}
+				request := s.request(t)
+				if tt.change != nil {
+					tt.change(&request)
+				}
+				known, version := len(w.m.releases), ""
+				if d := w.m.deployments["web"]; d != nil {
+					version = string(d.Template.Hash)
+				}
+				e, _ := w.driver(t.Context(), 0, false)
+				_, err := e.Request(t.Context(), request)
+				if err == nil || !tt.kind(err) || !strings.Contains(err.Error(), tt.text) {
+					t.Errorf("error %T %v, want %q", err, err, tt.text)
+				}
+				if len(w.m.releases) != known || len(w.m.deployments) != 1 || w.m.deployments["web"].Template.Hash != version {
+					t.Error("something was changed")
+				}
+			})
+		})
+	}
+}
+
+func TestADryRunStoresNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := scenarios()["a canary finishes by adoption"]
+		w := &world{t: t, m: newModel(t), s: s}
+		seed(t, w.m, "web:v1")
+		request := s.request(t)
+		request.DryRun = true
+		e, _ := w.driver(t.Context(), 0, false)
+		r, err := e.Request(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Spec.To.Spec.Containers[0].Image != "web:v2" || len(w.m.releases) != 0 {
+			t.Errorf("image %s, %d releases stored", r.Spec.To.Spec.Containers[0].Image, len(w.m.releases))
+		}
+	})
+}
+
+func TestApprovals(t *testing.T) {
+	environment := &v1alpha1.Environment{}
+	environment.Name = "production"
+	environment.Spec.Rules.Approval = &v1alpha1.ApprovalRules{MinApprovals: 2}
+	consent := func(r *v1alpha1.Release, who string) v1alpha1.Approval {
+		a := v1alpha1.Approval{}
+		a.Spec.Release = v1alpha1.ReleaseReference{Name: r.Name, UID: r.UID}
+		a.Spec.Approver.Username, a.Spec.Seal = who, "v1:x"
+		return a
+	}
+	tests := map[string]struct {
+		approvals func(r *v1alpha1.Release) []v1alpha1.Approval
+		want      engine.Outcome
+	}{
+		"none": {approvals: func(*v1alpha1.Release) []v1alpha1.Approval { return nil }, want: engine.OutcomeAwaitingApproval},
+		"twice by one person is once": {approvals: func(r *v1alpha1.Release) []v1alpha1.Approval {
+			return []v1alpha1.Approval{consent(r, "a"), consent(r, "a")}
+		}, want: engine.OutcomeAwaitingApproval},
+		"by two people": {approvals: func(r *v1alpha1.Release) []v1alpha1.Approval {
+			return []v1alpha1.Approval{consent(r, "a"), consent(r, "b")}
+		}, want: engine.OutcomeSucceeded},
+		"of an earlier release of the name": {approvals: func(r *v1alpha1.Release) []v1alpha1.Approval {
+			old := consent(r, "b")
+			old.Spec.Release.UID = "earlier"
+			return []v1alpha1.Approval{consent(r, "a"), old}
+		}, want: engine.OutcomeAwaitingApproval},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, scenarios()["a canary finishes by adoption"])
+				w.m.environment = environment
+				w.m.releases[w.rel.Name].Spec.Environment = "production"
+				w.m.approvals = tt.approvals(w.rel)
+				result, _, err := w.run(0, false)
+				if err != nil || result.Outcome != tt.want {
+					t.Fatalf("outcome %s, %v, want %s", result.Outcome, err, tt.want)
+				}
+				if tt.want == engine.OutcomeAwaitingApproval && (w.m.deployments["web"].Spec.Paused || len(w.m.deployments) != 1) {
+					t.Error("something was changed before the approval")
+				}
+			})
+		})
+	}
+}
+
+// at runs something the first time that a step begins.
+func (w *world) at(step string, do func()) {
+	done := false
+	w.hook = func(ev engine.Event) {
+		if !done && ev.Step == step && ev.State == v1alpha1.StepRunning {
+			done = true
+			w.m.mu.Lock()
+			defer w.m.mu.Unlock()
+			do()
+		}
+	}
+}
+
+func TestAnotherHandIsNeverOverwritten(t *testing.T) {
+	edit := func(w *world) func() {
+		return func() {
+			d := w.m.deployments["web"]
+			d.Spec.Template.Spec.Containers[0].Image = "web:hotfix"
+			tmpl, err := release.TemplateOf(&d.Spec.Template)
+			if err != nil {
+				panic(err)
+			}
+			d.Template = tmpl
+			d.Generation++
+			w.m.stamp(d)
+		}
+	}
+	for _, step := range []string{"create-canary", "set-weight-20", "watch-3s", "grow", "adopt"} {
+		t.Run("an edit at "+step+" stops the release", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, scenarios()["a canary finishes by adoption"])
+				w.at(step, edit(w))
+				result, _, err := w.run(0, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				d := w.m.deployments["web"]
+				if result.Outcome != engine.OutcomeStopped || !d.Spec.Paused || d.Spec.Template.Spec.Containers[0].Image != "web:hotfix" {
+					t.Errorf("outcome %s, paused %t, image %s", result.Outcome, d.Spec.Paused, d.Spec.Template.Spec.Containers[0].Image)
+				}
+				if len(result.Next) != 2 || !strings.Contains(result.Next[0], "--restore") || !strings.Contains(result.Next[1], "kubectl rollout resume") {
+					t.Errorf("ways out: %q", result.Next)
+				}
+				e, p := w.driver(t.Context(), 0, false)
+				result, err = e.Abort(p.ctx, w.rel, engine.AbortOptions{Reason: "restore", RestoreTemplate: true})
+				if err != nil || result.Outcome != engine.OutcomeRolledBack {
+					t.Fatalf("restoring: outcome %s (%s), %v", result.Outcome, result.Message, err)
+				}
+				if d := w.m.deployments["web"]; d.Spec.Paused || d.Spec.Template.Spec.Containers[0].Image != "web:v1" || len(w.m.deployments) != 1 {
+					t.Errorf("restored: paused %t, image %s", d.Spec.Paused, d.Spec.Template.Spec.Containers[0].Image)
+				}
+			})
+		})
+	}
+}
+
+func TestAForeignObjectIsNeverTouched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, scenarios()["a canary finishes by adoption"])
+		foreign := &engine.Deployment{Deployment: *workload("web:other")}
+		foreign.Name, foreign.Spec.Paused = w.rel.Name, true
+		foreign.Spec.Selector.MatchLabels = map[string]string{"app": "other"}
+		w.at("create-canary", func() {
+			w.m.stamp(foreign)
+			w.m.deployments[foreign.Name] = foreign
+		})
+		result, _, err := w.run(0, false)
+		if err != nil || result.Outcome != engine.OutcomeStopped || !strings.Contains(result.Message, "does not belong to release") {
+			t.Errorf("outcome %s (%s), %v", result.Outcome, result.Message, err)
+		}
+		if d := w.m.deployments[foreign.Name]; d.UID != foreign.UID || *d.Spec.Replicas != replicas {
+			t.Error("the foreign Deployment was changed")
+		}
+	})
+}
+
+func TestTheDeadlineTakesAReleaseBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := scenarios()["a canary finishes by adoption"]
+		s.steps = []int{20, -7200}
+		w := newWorld(t, s)
+		result, _, err := w.run(0, false)
+		if err != nil || result.Outcome != engine.OutcomeRolledBack || !result.TimedOut {
+			t.Errorf("outcome %s (%s), timed out %t, %v", result.Outcome, result.Message, result.TimedOut, err)
+		}
+		if took := time.Since(w.rel.CreationTimestamp.Time); took > time.Hour+time.Minute {
+			t.Errorf("it took %s with a deadline of 1h", took)
+		}
+	})
+}
+
+func TestAnAutoscaledWorkloadIsNeverResized(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, scenarios()["a canary finishes by adoption"])
+		w.m.autoscaled = true
+		result, p, err := w.run(0, false)
+		if err != nil || result.Outcome != engine.OutcomeSucceeded {
+			t.Fatalf("outcome %s (%s), %v", result.Outcome, result.Message, err)
+		}
+		for _, call := range p.client.log {
+			if strings.HasPrefix(call, "patch deployment web ") && strings.Contains(call, "replicas") {
+				t.Errorf("the size was written: %s", call)
+			}
+		}
+	})
+}
+
+func TestADeniedWriteIsTakenBackWithTheWebhooksWords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, scenarios()["a canary finishes by adoption"])
+		w.m.refuse = func(verb string, d *engine.Deployment) error {
+			if verb == "create" {
+				err := apierrors.NewForbidden(schema.GroupResource{Resource: "deployments"}, d.Name, errors.New("x"))
+				err.ErrStatus.Message = `admission webhook "production.rune" denied the request: release "web-1" has 0 of 1 approvals`
+				return err
+			}
+			return nil
+		}
+		result, _, err := w.run(0, false)
+		if err != nil || result.Outcome != engine.OutcomeRolledBack || result.Denied == nil || result.Denied.Message != `release "web-1" has 0 of 1 approvals` {
+			t.Errorf("outcome %s, denied %+v, %v", result.Outcome, result.Denied, err)
+		}
+	})
+}
+
+func TestAbortAsksALivingDriver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, scenarios()["a canary finishes by adoption"])
+		first := make(chan engine.Outcome, 1)
+		go func() {
+			result, _, err := w.run(0, false)
+			if err != nil {
+				t.Error(err)
+			}
+			first <- result.Outcome
+		}()
+		time.Sleep(2 * time.Second) //nolint:forbidigo // the bubble's clock, not the machine's
+		e, p := w.driver(t.Context(), 0, false)
+		result, err := e.Abort(p.ctx, w.rel, engine.AbortOptions{Reason: "enough"})
+		if err != nil || result.Outcome != engine.OutcomeRolledBack || result.Message != "enough" {
+			t.Errorf("abort: %s (%s), %v", result.Outcome, result.Message, err)
+		}
+		if got := <-first; got != engine.OutcomeRolledBack {
+			t.Errorf("the first driver ended with %s", got)
+		}
+	})
+}
