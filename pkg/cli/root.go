@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -62,6 +61,8 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		// Edits by which a mistyped command may differ from one that exists.
+		SuggestionsMinimumDistance: 2,
 	}
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
@@ -97,11 +98,10 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	message := fmt.Sprintf("unknown command %q", args[0])
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		message += fmt.Sprintf(": did you mean %q?", near[0])
+		return fmt.Errorf("unknown command %q, perhaps %q: see `%s --help`", args[0], near[0], cmd.CommandPath())
 	}
-	return errors.New(message + ": see `" + cmd.CommandPath() + " --help`")
+	return fmt.Errorf("unknown command %q: see `%s --help`", args[0], cmd.CommandPath())
 }
 
 func newOptionsCommand(streams genericiooptions.IOStreams) *cobra.Command {
