@@ -38,8 +38,15 @@ func (d *driver) unapproved(ctx context.Context) (string, error) {
 		}
 	}
 	wanted := int(max(rules.MinApprovals, 1))
-	if len(people) >= wanted {
+	message := fmt.Sprintf("release %q needs %d approvals in environment %q and has %d", d.rel.Name, wanted, env.Name, len(people))
+	enough := len(people) >= wanted
+	reason := "AwaitingApproval"
+	if enough {
+		reason = "Counted"
+	}
+	d.condition(v1alpha1.ConditionApproved, enough, reason, message)
+	if enough {
 		return "", nil
 	}
-	return fmt.Sprintf("release %q needs %d approvals in environment %q and has %d", d.rel.Name, wanted, env.Name, len(people)), nil
+	return message, nil
 }

@@ -251,8 +251,8 @@ func (d *driver) classify(ctx context.Context, err error) (message string, end e
 	case errors.As(err, &stop), errors.Is(err, ErrLeaseLost):
 		return "", err
 	case apierrors.IsConflict(err):
-		// Another hand wrote the object, or another driver: confirming the Lease tells before the next write.
-		return "", nil
+		// Another hand wrote the object, or another driver.
+		return "", d.lease.check(ctx)
 	}
 	if p := denial("deployment/"+d.rel.Spec.Workload.Name, err); p != nil {
 		d.denied = p

@@ -68,18 +68,15 @@ func (d *driver) catchUp(ctx context.Context) error {
 		return fmt.Errorf("reading release %q: %w", d.rel.Name, err)
 	case stored.UID != d.rel.UID:
 		return d.vanished()
-	case stored.Status.Driver != "" && stored.Status.Driver != d.opts.Identity && d.rel.Status.StartedAt != nil && d.began(stored):
-		return ErrLeaseLost
+	}
+	// Whoever holds the Lease owns the status, whatever another driver wrote into it before.
+	if err := d.lease.check(ctx); err != nil {
+		return err
 	}
 	stored.Status = d.rel.Status
 	d.rel = stored
 	d.abortAsked = orElse(d.abortAsked, stored.Annotations[release.AnnotationAbort])
 	return nil
-}
-
-// began tells whether another driver wrote the journal after this one had.
-func (d *driver) began(stored *Release) bool {
-	return d.rel.ResourceVersion != stored.ResourceVersion && stored.Status.Driver != d.rel.Status.Driver
 }
 
 // saveOriginals records the user's values before anything changes.
@@ -148,19 +145,21 @@ func (d *driver) setPhase(phase v1alpha1.Phase, message string) {
 	if message != "" {
 		status.Message = message
 	}
-	condition := func(kind string, truth bool) {
-		value := metav1.ConditionFalse
-		if truth {
-			value = metav1.ConditionTrue
-		}
-		now := metav1.NewTime(d.opts.Clock.Now())
-		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
-			Type: kind, Status: value, Reason: string(phase), Message: cut(status.Message), ObservedGeneration: d.rel.Generation, LastTransitionTime: now,
-		})
+	reason := string(phase)
+	d.condition(v1alpha1.ConditionProgressing, phase == v1alpha1.PhaseProgressing || phase == v1alpha1.PhaseAborting, reason, status.Message)
+	d.condition(v1alpha1.ConditionSucceeded, phase == v1alpha1.PhaseSucceeded, reason, status.Message)
+	d.condition(v1alpha1.ConditionRolledBack, phase == v1alpha1.PhaseRolledBack, reason, status.Message)
+}
+
+func (d *driver) condition(kind string, truth bool, reason, message string) {
+	value := metav1.ConditionFalse
+	if truth {
+		value = metav1.ConditionTrue
 	}
-	condition(v1alpha1.ConditionProgressing, phase == v1alpha1.PhaseProgressing || phase == v1alpha1.PhaseAborting)
-	condition(v1alpha1.ConditionSucceeded, phase == v1alpha1.PhaseSucceeded)
-	condition(v1alpha1.ConditionRolledBack, phase == v1alpha1.PhaseRolledBack)
+	meta.SetStatusCondition(&d.rel.Status.Conditions, metav1.Condition{
+		Type: kind, Status: value, Reason: reason, Message: cut(message),
+		ObservedGeneration: d.rel.Generation, LastTransitionTime: metav1.NewTime(d.opts.Clock.Now()),
+	})
 }
 
 // cut keeps a message within what a condition may hold.

@@ -183,6 +183,15 @@ func (l *lease) confirm(ctx context.Context) error {
 	return nil
 }
 
+// check asks the cluster whose the Lease is, after a write met a conflict. A transient error is no loss:
+// the next confirm asks again.
+func (l *lease) check(ctx context.Context) error {
+	if err := l.renew(ctx); err != nil && l.gone() {
+		return ErrLeaseLost
+	}
+	return nil
+}
+
 func (l *lease) renew(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

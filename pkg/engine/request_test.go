@@ -70,7 +70,7 @@ func TestRequestRefusesBeforeAnythingChanges(t *testing.T) {
 				}
 				known, version := len(w.m.releases), ""
 				if d := w.m.deployments["web"]; d != nil {
-					version = string(d.Template.Hash)
+					version = d.Template.Hash
 				}
 				e, _ := w.driver(t.Context(), 0, false)
 				_, err := e.Request(t.Context(), request)
