@@ -59,8 +59,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // serve starts an API server whose answers are files, and points KUBECONFIG to it: serve DIR. The
-// answer to GET /apis/x is the file DIR/apis/x.GET; what has no file does not exist. Requests are
-// written to the file requests.
+// answer to GET /apis/x is the file DIR/apis/x.GET, or DIR/apis/x@VALUE.GET where the request selects by
+// a label's value; what has no file does not exist. Requests are written to the file requests.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: serve DIR")
@@ -84,8 +84,12 @@ type fileServer struct {
 func (f *fileServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.record(r)
 	w.Header().Set("Content-Type", "application/json")
-	name := filepath.Join(f.dir, filepath.FromSlash(path.Clean(r.URL.Path))) + "." + r.Method
-	body, err := os.ReadFile(name) //nolint:gosec // a file of the script
+	name := filepath.Join(f.dir, filepath.FromSlash(path.Clean(r.URL.Path)))
+	_, label, _ := strings.Cut(r.URL.Query().Get("labelSelector"), "=")
+	body, err := os.ReadFile(name + "@" + label + "." + r.Method)
+	if err != nil {
+		body, err = os.ReadFile(name + "." + r.Method)
+	}
 	if err != nil {
 		body = notFound(r.URL.Path)
 	}

@@ -117,6 +117,9 @@ func (o *Options) Run(ctx context.Context) error {
 	if o.Plan.File != "" && plan.Strategy != v1alpha1.StrategyCanary {
 		return errors.New("the plan's strategy is " + string(plan.Strategy) + ": a canary needs Canary")
 	}
+	if err := delivery.Fits(&plan, v1alpha1.StrategyCanary); err != nil {
+		return err
+	}
 	request := engine.Request{
 		Namespace: o.connection.Namespace, Workload: o.Workload,
 		Action: v1alpha1.ActionCanary, Strategy: v1alpha1.StrategyCanary,

@@ -95,14 +95,14 @@ func (f *Flags) Plan(environment *v1alpha1.Environment, stdin io.Reader) (v1alph
 	if f.Timeout > 0 {
 		plan.Deadline = &metav1.Duration{Duration: f.Timeout}
 	}
-	return plan, f.fits(&plan)
+	return plan, nil
 }
 
 func (f *Flags) changed(name string) bool { return f.flags != nil && f.flags.Changed(name) }
 
-// fits refuses a plan that its own deadline would always take back.
-func (f *Flags) fits(plan *v1alpha1.Delivery) error {
-	if plan.Canary == nil || plan.Deadline == nil {
+// Fits refuses a plan that, released by a strategy, its own deadline would always take back.
+func Fits(plan *v1alpha1.Delivery, strategy v1alpha1.Strategy) error {
+	if strategy != v1alpha1.StrategyCanary || plan.Canary == nil || plan.Deadline == nil {
 		return nil
 	}
 	var watched time.Duration

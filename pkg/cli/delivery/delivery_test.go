@@ -157,6 +157,9 @@ func TestPlan(t *testing.T) {
 			if err == nil {
 				got, err = f.Plan(test.environment, strings.NewReader(""))
 			}
+			if err == nil {
+				err = Fits(&got, v1alpha1.StrategyCanary)
+			}
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
 					t.Fatalf("got error %v, want one with %q", err, test.err)
@@ -170,6 +173,14 @@ func TestPlan(t *testing.T) {
 				t.Errorf("the plan differs (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestPausesMatterToACanaryOnly(t *testing.T) {
+	plan := Standard()
+	plan.Deadline = &metav1.Duration{Duration: time.Minute}
+	if err := Fits(&plan, v1alpha1.StrategyRolling); err != nil {
+		t.Errorf("a rolling update is refused for pauses that it does not have: %v", err)
 	}
 }
 

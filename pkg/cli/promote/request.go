@@ -15,6 +15,7 @@ import (
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/connect"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/delivery"
 	"github.com/runeframeos/kubectl-rune/pkg/engine"
 )
 
@@ -46,7 +47,7 @@ func (o *Options) request(ctx context.Context, source *running, target *v1alpha1
 		edit(template, source.images, target.Spec.Workload)
 		return nil
 	}
-	return request, nil
+	return request, delivery.Fits(&plan, plan.Strategy)
 }
 
 func (o *Options) sourceName(target *v1alpha1.Environment) string {
