@@ -325,8 +325,8 @@ func TestProgress(t *testing.T) {
 		{4 * time.Second, engine.Event{Type: engine.EventSmoke, Smoke: &analysis.SmokeResult{Name: "health", Passed: 3, Total: 3}}},
 		{5 * time.Second, engine.Event{Type: engine.EventSmoke, Smoke: &analysis.SmokeResult{Name: "health", Passed: 1, Total: 3, Failure: "GET / answered 500, want 200"}}},
 		{5 * time.Second, engine.Event{Type: engine.EventTrouble, Message: "pod web-7-x: CrashLoopBackOff"}},
-		{65 * time.Second, engine.Event{Type: engine.EventStep, Step: "watch-1m0s", State: v1alpha1.StepFailed, Message: "pods crash"}},
-		{66 * time.Second, engine.Event{Type: engine.EventAborting, Message: "pods crash"}},
+		{65 * time.Second, engine.Event{Type: engine.EventStep, Step: "watch-1m0s", State: v1alpha1.StepFailed, Message: "pod web-7-x: CrashLoopBackOff"}},
+		{66 * time.Second, engine.Event{Type: engine.EventAborting, Message: "pod web-7-x: CrashLoopBackOff"}},
 		{67 * time.Second, engine.Event{Type: engine.EventRetry, Step: "pause", Message: "conflict"}},
 		{68 * time.Second, engine.Event{Type: engine.EventWarning, Message: "no quota known"}},
 		{69 * time.Second, engine.Event{Type: engine.EventStep, Step: "pause", State: v1alpha1.StepReverted}},
@@ -342,7 +342,7 @@ func TestProgress(t *testing.T) {
    +4s  watch-1m0s: watching for 1m
    +5s  watch-1m0s: smoke test health: failed 2 of 3: GET / answered 500, want 200
    +5s  watch-1m0s: trouble: pod web-7-x: CrashLoopBackOff
-+1m05s  watch-1m0s: failed: pods crash
++1m05s  watch-1m0s: failed
 +1m06s  taking the release back
 +1m07s  pause: trying again: conflict
 +1m08s  warning: no quota known

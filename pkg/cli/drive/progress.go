@@ -18,6 +18,8 @@ type Progress struct {
 	start time.Time
 	// last line that was printed.
 	last string
+	// reason of the newest failure that was told.
+	reason string
 	// step that runs, and the smoke tests that it has told to be passing.
 	step    string
 	passing map[string]bool
@@ -75,6 +77,12 @@ func (p *Progress) describe(e engine.Event) string {
 	}
 	switch e.Type {
 	case engine.EventStep:
+		if e.State == v1alpha1.StepFailed {
+			p.reason = e.Message
+			if strings.HasSuffix(p.last, e.Message) {
+				e.Message = ""
+			}
+		}
 		return stepLine(e)
 	case engine.EventWaiting:
 		if strings.HasPrefix(e.Message, "watching ") {
@@ -94,7 +102,7 @@ func (p *Progress) describe(e engine.Event) string {
 	case engine.EventWarning:
 		return "warning: " + e.Message
 	case engine.EventAborting:
-		if strings.HasSuffix(p.last, e.Message) {
+		if e.Message == p.reason {
 			return "taking the release back"
 		}
 		return "taking the release back: " + e.Message
