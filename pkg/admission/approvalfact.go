@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"fmt"
+	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -69,8 +70,16 @@ func releaseNames(request *admissionv1.AdmissionRequest, object *metav1.ObjectMe
 	return names, nil
 }
 
+// The way back is open until a release's deadline and the grace after it: the driver begins to take a
+// release back at the deadline, and must still be able to then. The deadline is the requester's choice, so
+// it counts up to longestFlight only.
+const (
+	wayBackGrace  = time.Hour
+	longestFlight = 24 * time.Hour
+)
+
 // wayBack keeps the return to the former template open while a release is in flight: from its
-// creation to its deadline, whatever its status says.
+// creation to its deadline and a grace, whatever its status says.
 func (j *Judge) wayBack(ctx context.Context, environment string, c *candidate, object *metav1.ObjectMeta, hash string, names []string) (string, error) {
 	if c.old == nil || c.subject.Kind != deploymentKind().GroupKind() {
 		return "", nil
@@ -91,7 +100,7 @@ func (j *Judge) wayBack(ctx context.Context, environment string, c *candidate, o
 		if err != nil {
 			return "", err
 		}
-		end := release.CreationTimestamp.Add(deadlineOf(&release.Release))
+		end := release.CreationTimestamp.Add(min(deadlineOf(&release.Release), longestFlight) + wayBackGrace)
 		if hash == from && former == to && j.Clock.Now().Before(end) {
 			return fmt.Sprintf("the way back of Release %q", name), nil
 		}

@@ -166,7 +166,12 @@ func TestTheWayBackIsOpenWhileTheReleaseIsInFlight(t *testing.T) {
 		refused bool
 	}{
 		"with the annotation on the old object": {change: func(*world, *review) {}},
-		"a moment before the deadline":          {change: func(w *world, _ *review) { w.clock.SetTime(w.clock.Now().Add(30*time.Minute - time.Second)) }},
+		"at the deadline, when the driver begins to take it back": {change: func(w *world, _ *review) {
+			w.clock.SetTime(w.clock.Now().Add(30 * time.Minute))
+		}},
+		"a moment before the grace ends": {change: func(w *world, _ *review) {
+			w.clock.SetTime(w.clock.Now().Add(90*time.Minute - time.Second))
+		}},
 		"a status that says the release ended is not read": {change: func(w *world, _ *review) {
 			w.objects[keyRelease].Object["status"] = map[string]any{"phase": "Succeeded"}
 		}},
@@ -174,7 +179,9 @@ func TestTheWayBackIsOpenWhileTheReleaseIsInFlight(t *testing.T) {
 			r.object = deployment("web", "d1", template("r.local/web:v1"), pointsTo("web-7"))
 			r.old = deployment("web", "d1", template("r.local/web:v2"))
 		}},
-		"after the deadline": {refused: true, change: func(w *world, _ *review) { w.clock.SetTime(w.clock.Now().Add(30 * time.Minute)) }},
+		"after the deadline and the grace": {refused: true, change: func(w *world, _ *review) {
+			w.clock.SetTime(w.clock.Now().Add(90 * time.Minute))
+		}},
 		"to another template than before": {refused: true, change: func(_ *world, r *review) {
 			r.object = deployment("web", "d1", template("r.local/bad:v1"))
 		}},
@@ -212,6 +219,25 @@ func TestTheWayBackIsOpenWhileTheReleaseIsInFlight(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheRequesterCannotKeepTheWayBackOpenForEver(t *testing.T) {
+	w := newWorld(t)
+	w.environment.Spec.Rules.Approval = &v1alpha1.ApprovalRules{}
+	w.store(deployment("web", "d1", template("r.local/web:v1")))
+	stretched := func(r *v1alpha1.Release) {
+		r.Spec.Delivery.Deadline = &metav1.Duration{Duration: 9000 * time.Hour}
+	}
+	w.admit(review{object: release("web-7", "d1", template("r.local/web:v2"), stretched), user: user("ann")})
+	back := review{
+		object: deployment("web", "d1", template("r.local/web:v1")),
+		old:    deployment("web", "d1", template("r.local/web:v2"), pointsTo("web-7")),
+		user:   user("ann"),
+	}
+	w.clock.SetTime(w.clock.Now().Add(25*time.Hour - time.Second))
+	requireAllowed(t, w.validate(back))
+	w.clock.SetTime(w.clock.Now().Add(time.Second))
+	requireRefused(t, w.validate(back), "[approval]")
 }
 
 func TestARollbackNeedsApprovalUnlessTheEnvironmentSaysNone(t *testing.T) {
