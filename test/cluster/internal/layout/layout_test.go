@@ -57,7 +57,7 @@ func TestNetworksOfAClusterAreApart(t *testing.T) {
 }
 
 func TestStateAndCacheFollowTheEnvironment(t *testing.T) {
-	t.Setenv("HOME", "/home/jane")
+	t.Setenv("HOME", "/users/jane")
 	t.Setenv("XDG_STATE_HOME", "")
 	t.Setenv("XDG_CACHE_HOME", "/var/cache/jane")
 	t.Setenv("RUNE_STATE", "")
@@ -71,7 +71,7 @@ func TestStateAndCacheFollowTheEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := []string{paths.State, cache}
-	want := []string{"/home/jane/.local/state/kubectl-rune/clusters/rune", "/var/cache/jane/kubectl-rune"}
+	want := []string{"/users/jane/.local/state/kubectl-rune/clusters/rune", "/var/cache/jane/kubectl-rune"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}
