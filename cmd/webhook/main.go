@@ -7,18 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
-	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/signature"
@@ -138,18 +134,4 @@ func (o *options) restConfig() (*rest.Config, error) {
 		return nil, fmt.Errorf("reading --kubeconfig: %w", err)
 	}
 	return config, nil
-}
-
-// newLogger makes the one logger, also for the libraries that keep a global one.
-func newLogger(w io.Writer, debug bool) logr.Logger {
-	level := slog.LevelInfo
-	if debug {
-		level = slog.LevelDebug
-	}
-	handler := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
-	slog.SetDefault(slog.New(handler))
-	log := logr.FromSlogHandler(handler)
-	ctrllog.SetLogger(log)
-	klog.SetLogger(log)
-	return log
 }
