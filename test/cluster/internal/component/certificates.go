@@ -11,10 +11,6 @@ import (
 	"github.com/runeframeos/kubectl-rune/test/cluster/internal/pki"
 )
 
-// DNSUser is the user that CoreDNS is to the API server. The others are those
-// that Kubernetes' default RBAC knows.
-const DNSUser = "system:coredns"
-
 // WriteCertificates makes the cluster's keys, certificates and kubeconfigs.
 // server is the API server's URL for callers on the host.
 func WriteCertificates(spec Spec, server string, now time.Time) error {
@@ -42,7 +38,9 @@ func WriteCertificates(spec Spec, server string, now time.Time) error {
 	if spec.Node {
 		users["kubelet"] = []string{"system:node:" + spec.NodeName(), "system:nodes"}
 		users["kube-proxy"] = []string{"system:kube-proxy"}
-		users["coredns"] = []string{DNSUser}
+		// No default role lets it read what it serves; waiting for one of ours
+		// would cost it seconds when it starts.
+		users["coredns"] = []string{"coredns", "system:masters"}
 	}
 	for name, user := range users {
 		pair, err := authority.Client(now, user[0], user[1:]...)

@@ -60,6 +60,8 @@ func controllerManager(spec Spec) Component {
 		"--cluster-signing-cert-file="+pki("ca.crt"), "--cluster-signing-key-file="+pki("ca.key"),
 		"--service-account-private-key-file="+pki("service-account.key"),
 		"--use-service-account-credentials", "--leader-elect=false",
+		// Its default makes it wait 4 s while it starts.
+		"--kube-api-qps=500", "--kube-api-burst=1000",
 		"--bind-address=127.0.0.1", "--secure-port=0",
 	)
 }
@@ -68,6 +70,7 @@ func scheduler(spec Spec) Component {
 	return program(spec, "kube-scheduler",
 		"--kubeconfig="+spec.Paths.ComponentKubeconfig("kube-scheduler"),
 		"--leader-elect=false", "--bind-address=127.0.0.1", "--secure-port=0",
+		"--kube-api-qps=500", "--kube-api-burst=1000",
 	)
 }
 

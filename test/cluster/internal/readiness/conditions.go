@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -87,7 +88,9 @@ func Registry(registry string, transport http.RoundTripper) Condition {
 // leads to the API server. The proxy asks the Service of the DNS, so that
 // kube-proxy is seen to work, too.
 func DNS(proxy string) Condition {
-	return Condition{Name: "the cluster DNS answers", Component: "coredns", Check: func(ctx context.Context) error {
+	// A question that is asked before kube-proxy has its rules is never
+	// answered; asking again is quicker than waiting for the resolver to do so.
+	return Condition{Name: "the cluster DNS answers", Component: "coredns", Timeout: time.Second, Check: func(ctx context.Context) error {
 		address, err := url.Parse(proxy)
 		if err != nil {
 			return err

@@ -6,13 +6,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/runeframeos/kubectl-rune/test/cluster/internal/component"
 	"github.com/runeframeos/kubectl-rune/test/cluster/internal/layout"
 )
 
@@ -23,16 +21,7 @@ const dnsName = "kube-dns"
 // server that has not yet made its namespaces and Service range.
 func Addons(client kubernetes.Interface, network layout.Network) Condition {
 	return Condition{Name: "the cluster's own objects are created", Component: "kube-apiserver", Check: func(ctx context.Context) error {
-		role, binding := dnsAccess()
-		_, err := client.RbacV1().ClusterRoles().Create(ctx, role, metav1.CreateOptions{})
-		if unexpected(err) {
-			return err
-		}
-		_, err = client.RbacV1().ClusterRoleBindings().Create(ctx, binding, metav1.CreateOptions{})
-		if unexpected(err) {
-			return err
-		}
-		_, err = client.CoreV1().Services(metav1.NamespaceSystem).Create(ctx, dnsService(network), metav1.CreateOptions{})
+		_, err := client.CoreV1().Services(metav1.NamespaceSystem).Create(ctx, dnsService(network), metav1.CreateOptions{})
 		if unexpected(err) {
 			return err
 		}
@@ -45,23 +34,6 @@ func Addons(client kubernetes.Interface, network layout.Network) Condition {
 }
 
 func unexpected(err error) bool { return err != nil && !apierrors.IsAlreadyExists(err) }
-
-// dnsAccess lets CoreDNS read what it answers from.
-func dnsAccess() (*rbacv1.ClusterRole, *rbacv1.ClusterRoleBinding) {
-	role := &rbacv1.ClusterRole{
-		ObjectMeta: metav1.ObjectMeta{Name: component.DNSUser},
-		Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{""}, Resources: []string{"services", "pods", "namespaces"}, Verbs: []string{"list", "watch"}},
-			{APIGroups: []string{discoveryv1.GroupName}, Resources: []string{"endpointslices"}, Verbs: []string{"list", "watch"}},
-		},
-	}
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: component.DNSUser},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: component.DNSUser}},
-	}
-	return role, binding
-}
 
 // dnsService has no selector: CoreDNS is a process of the node and not a pod,
 // so that names resolve before the first image is pulled.

@@ -1,6 +1,7 @@
 package readiness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,8 @@ type Condition struct {
 	// Check returns nil when the condition holds. It may do its part to bring
 	// it about, and is called again until it does.
 	Check func(ctx context.Context) error
+	// Timeout bounds one call of Check, 0 means 5 s.
+	Timeout time.Duration
 }
 
 // Unmet is the error for a condition that did not come about.
@@ -70,7 +73,7 @@ func Wait(ctx context.Context, bound time.Duration, conditions []Condition) erro
 }
 
 func check(ctx context.Context, condition Condition) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(condition.Timeout, checkTimeout))
 	defer cancel()
 	return condition.Check(ctx)
 }
