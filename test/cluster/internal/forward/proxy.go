@@ -16,23 +16,15 @@ import (
 // Proxy is an HTTP proxy into the cluster.
 type Proxy struct {
 	registry string
-	dialer   net.Dialer
-	// services is true where there is a cluster DNS to ask.
-	services bool
-	plain    *httputil.ReverseProxy
+	// dns is the address of the cluster DNS, empty where there is none.
+	dns   string
+	plain *httputil.ReverseProxy
 }
 
 // NewProxy returns a proxy that reaches the registry at its address and, if
 // dns is not empty, resolves every other name there.
 func NewProxy(registry, dns string) *Proxy {
-	p := &Proxy{registry: registry, services: dns != ""}
-	p.dialer.Resolver = &net.Resolver{
-		PreferGo: true,
-		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			var direct net.Dialer
-			return direct.DialContext(ctx, network, dns)
-		},
-	}
+	p := &Proxy{registry: registry, dns: dns}
 	p.plain = &httputil.ReverseProxy{
 		Rewrite:       func(*httputil.ProxyRequest) {}, // the URL is absolute already
 		Transport:     &http.Transport{DialContext: p.dial, IdleConnTimeout: 30 * time.Second},
@@ -92,9 +84,10 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 // dial connects to the registry or to a name of the cluster.
 func (p *Proxy) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if address == layout.RegistryName {
-		return p.dialer.DialContext(ctx, network, p.registry)
+		var dialer net.Dialer
+		return dialer.DialContext(ctx, network, p.registry)
 	}
-	if !p.services {
+	if p.dns == "" {
 		return nil, fmt.Errorf("connecting to %s: pods and Services are not real here, only %s is", address, layout.RegistryName)
 	}
 	host, port, err := net.SplitHostPort(address)
@@ -107,5 +100,19 @@ func (p *Proxy) dial(ctx context.Context, network, address string) (net.Conn, er
 	if net.ParseIP(host) == nil && !strings.HasSuffix(host, ".") {
 		host += "." // no search domains of the machine
 	}
-	return p.dialer.DialContext(ctx, network, net.JoinHostPort(host, port))
+	dialer := net.Dialer{Resolver: p.resolver()}
+	return dialer.DialContext(ctx, network, net.JoinHostPort(host, port))
+}
+
+// resolver returns a resolver that asks the cluster DNS. It is used for one
+// name: a shared one would let all who ask for a name wait for the first
+// question, which may have been lost.
+func (p *Proxy) resolver() *net.Resolver {
+	return &net.Resolver{
+		PreferGo: true,
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			var direct net.Dialer
+			return direct.DialContext(ctx, network, p.dns)
+		},
+	}
 }
