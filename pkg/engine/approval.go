@@ -38,7 +38,7 @@ func (d *driver) unapproved(ctx context.Context) (string, error) {
 		}
 	}
 	wanted := int(max(rules.MinApprovals, 1))
-	message := fmt.Sprintf("release %q needs %d approvals in environment %q and has %d", d.rel.Name, wanted, env.Name, len(people))
+	message := fmt.Sprintf("release %q has %d of %d approvals that environment %q asks for", d.rel.Name, len(people), wanted, env.Name)
 	enough := len(people) >= wanted
 	reason := "AwaitingApproval"
 	if enough {

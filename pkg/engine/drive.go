@@ -46,7 +46,7 @@ func (e *Engine) drive(ctx context.Context, r *v1alpha1.Release, abort *AbortOpt
 		return Result{}, err
 	}
 	if holder != "" {
-		return Result{}, &HeldError{Release: r.Name, Holder: holder}
+		return Result{}, &HeldError{Namespace: r.Namespace, Release: r.Name, Holder: holder}
 	}
 	work, lost := context.WithCancelCause(ctx)
 	var keeper sync.WaitGroup

@@ -67,8 +67,8 @@ type InFlightError struct {
 
 func (e *InFlightError) Error() string {
 	w := e.Release.Spec.Workload.Name
-	return fmt.Sprintf("release %q of Deployment %q has not ended (%s): run kubectl rune resume deployment/%s or kubectl rune abort deployment/%s",
-		e.Release.Name, w, phaseWord(e.Release.Status.Phase), w, w)
+	return fmt.Sprintf("release %[1]q of Deployment %[2]q has not ended (%[3]s): run kubectl rune resume %[4]s or kubectl rune abort %[4]s",
+		e.Release.Name, w, phaseWord(e.Release.Status.Phase), deploymentArgument(e.Release.Namespace, w))
 }
 
 func phaseWord(p v1alpha1.Phase) v1alpha1.Phase {
@@ -102,12 +102,14 @@ func (e *PolicyError) Error() string {
 
 // HeldError says that a living driver holds the workload's Lease.
 type HeldError struct {
-	Release string
-	Holder  string
+	Namespace string
+	Release   string
+	Holder    string
 }
 
 func (e *HeldError) Error() string {
-	return fmt.Sprintf("release %q is being driven by %q: watch it with kubectl rune status, take it back with kubectl rune abort", e.Release, e.Holder)
+	return fmt.Sprintf("release %[1]q is being driven by %[2]q: watch it with kubectl rune status release/%[1]s -n %[3]s, take it back with kubectl rune abort release/%[1]s -n %[3]s",
+		e.Release, e.Holder, e.Namespace)
 }
 
 // JournalError says that what a Release records cannot be trusted, so that nothing was done.

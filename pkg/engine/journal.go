@@ -90,8 +90,8 @@ func (d *driver) saveOriginals(ctx context.Context) error {
 	}
 	if stable.Spec.Paused {
 		return d.stop(fmt.Sprintf("Deployment %q is paused by another hand", stable.Name),
-			fmt.Sprintf("kubectl rollout resume deployment/%s && kubectl rune resume deployment/%s   (go on)", stable.Name, stable.Name),
-			fmt.Sprintf("kubectl rune abort deployment/%s   (give the release up)", stable.Name))
+			fmt.Sprintf("kubectl rollout resume %[1]s && kubectl rune resume %[1]s   (go on)", d.workload()),
+			fmt.Sprintf("kubectl rune abort %s   (give the release up)", d.workload()))
 	}
 	fields, err := json.Marshal(stable.ManagedFields)
 	if err != nil {

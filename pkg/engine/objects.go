@@ -65,7 +65,7 @@ func (d *driver) canary(ctx context.Context) (*Deployment, error) {
 
 func (d *driver) foreign(kind, name string) error {
 	return d.stop(fmt.Sprintf("%s %q exists and does not belong to release %q", kind, name, d.rel.Name),
-		fmt.Sprintf("kubectl get %s/%s -o yaml   (whose it is; remove or rename it, then kubectl rune resume deployment/%s)", kind, name, d.rel.Spec.Workload.Name))
+		fmt.Sprintf("kubectl get %s/%s -n %s -o yaml   (whose it is; remove or rename it, then kubectl rune resume %s)", kind, name, d.rel.Namespace, d.workload()))
 }
 
 // patch writes a change of the user's or the canary's Deployment: the resourceVersion is the one read,

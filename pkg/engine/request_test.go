@@ -49,7 +49,7 @@ func TestRequestRefusesBeforeAnythingChanges(t *testing.T) {
 			r := &engine.Release{}
 			r.Name, r.Spec.Workload.Name, r.Status.Phase = "web-4", "web", v1alpha1.PhaseProgressing
 			m.releases["web-4"] = r
-		}, kind: isA[*engine.InFlightError], text: "kubectl rune resume deployment/web or kubectl rune abort deployment/web"},
+		}, kind: isA[*engine.InFlightError], text: "kubectl rune resume deployment/web -n shop or kubectl rune abort deployment/web -n shop"},
 		"admission denies": {prepare: func(m *model) { m.refuse = func(string, *engine.Deployment) error { return denied } },
 			kind: isA[*engine.PolicyError], text: "2 violations\n  a\n  b"},
 		"a smoke test names a port that is not there": {change: func(r *engine.Request) { r.Delivery.SmokeTests[0].Port = "grpc" },

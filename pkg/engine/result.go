@@ -31,7 +31,6 @@ func (d *driver) finish(ctx context.Context, err error) (Result, error) {
 
 func (d *driver) result() Result {
 	result := Result{Release: &d.rel.Release, Message: d.rel.Status.Message, TimedOut: d.timedOut, Denied: d.denied}
-	w := d.rel.Spec.Workload.Name
 	switch d.rel.Status.Phase {
 	case v1alpha1.PhaseSucceeded:
 		result.Outcome = OutcomeSucceeded
@@ -40,13 +39,22 @@ func (d *driver) result() Result {
 	case v1alpha1.PhaseAwaitingApproval:
 		result.Outcome = OutcomeAwaitingApproval
 		result.Next = []string{
-			fmt.Sprintf("kubectl rune approve release/%s   (another person)", d.rel.Name),
-			fmt.Sprintf("kubectl rune resume deployment/%s   (after that)", w),
+			fmt.Sprintf("kubectl rune approve release/%s -n %s   (another person)", d.rel.Name, d.rel.Namespace),
+			fmt.Sprintf("kubectl rune resume %s   (after that)", d.workload()),
 		}
 	default:
 		result.Outcome = OutcomeStopped
 	}
 	return result
+}
+
+// workload is the released workload as an argument of kubectl.
+func (d *driver) workload() string {
+	return deploymentArgument(d.rel.Namespace, d.rel.Spec.Workload.Name)
+}
+
+func deploymentArgument(namespace, name string) string {
+	return fmt.Sprintf("deployment/%s -n %s", name, namespace)
 }
 
 func (d *driver) stop(message string, next ...string) error {
@@ -55,16 +63,16 @@ func (d *driver) stop(message string, next ...string) error {
 
 // drift stops at a template that another hand wrote, with both ways out.
 func (d *driver) drift(stable *Deployment, what string) error {
-	w := stable.Name
-	message := fmt.Sprintf("Deployment %q %s", w, what)
+	w := d.workload()
+	message := fmt.Sprintf("Deployment %q %s", stable.Name, what)
 	if stable.Spec.Paused {
 		return d.stop(message+"; it stays paused",
-			fmt.Sprintf("kubectl rune abort deployment/%s --restore   (discard the edit: the recorded template comes back)", w),
-			fmt.Sprintf("kubectl rollout resume deployment/%s && kubectl rune abort deployment/%s   (keep the edit: the Deployment rolls it out itself)", w, w))
+			fmt.Sprintf("kubectl rune abort %s --restore   (discard the edit: the recorded template comes back)", w),
+			fmt.Sprintf("kubectl rollout resume %s && kubectl rune abort %s   (keep the edit: the Deployment rolls it out itself)", w, w))
 	}
 	return d.stop(message,
-		fmt.Sprintf("kubectl rune abort deployment/%s   (keep the edit and give the release up)", w),
-		fmt.Sprintf("kubectl rune abort deployment/%s --restore   (discard the edit: the recorded template comes back)", w))
+		fmt.Sprintf("kubectl rune abort %s   (keep the edit and give the release up)", w),
+		fmt.Sprintf("kubectl rune abort %s --restore   (discard the edit: the recorded template comes back)", w))
 }
 
 func (d *driver) event(e Event) {
