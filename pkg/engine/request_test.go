@@ -47,7 +47,8 @@ func TestRequestRefusesBeforeAnythingChanges(t *testing.T) {
 			kind: isA[*engine.SameTemplateError], text: "already runs this template"},
 		"a release is in flight": {prepare: func(m *model) {
 			r := &engine.Release{}
-			r.Name, r.Spec.Workload.Name, r.Status.Phase = "web-4", "web", v1alpha1.PhaseProgressing
+			r.Namespace, r.Name = namespace, "web-4"
+			r.Spec.Workload.Name, r.Status.Phase = "web", v1alpha1.PhaseProgressing
 			m.releases["web-4"] = r
 		}, kind: isA[*engine.InFlightError], text: "kubectl rune resume deployment/web -n shop or kubectl rune abort deployment/web -n shop"},
 		"admission denies": {prepare: func(m *model) { m.refuse = func(string, *engine.Deployment) error { return denied } },
