@@ -132,10 +132,7 @@ func TestATemplateEntersOnlyWithASealedReleaseAndSealedApprovals(t *testing.T) {
 		"a Release of another environment": {
 			change: func(w *world, _ *review) {
 				delete(w.objects, keyRelease)
-				other := review{object: release("web-7", "d1", template("r.local/web:v2")), user: user("ann")}
-				response := w.judge.Mutate(t.Context(), "staging", w.request(other))
-				other.object = apply(t, other.object, response.Patch)
-				w.store(other.object)
+				w.store(w.stampedIn("staging", release("web-7", "d1", template("r.local/web:v2")), user("ann")))
 			},
 			refusal: `Release "web-7" is for environment "staging"`},
 	}

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"context"
+	"fmt"
 
 	"golang.org/x/sync/errgroup"
 	"gomodules.xyz/jsonpatch/v2"
@@ -17,15 +18,35 @@ func (j *Judge) mutate(ctx context.Context, environment string, request *admissi
 	kind := groupKind(request)
 	switch {
 	case kind == releaseKind().GroupKind() && request.SubResource == "" && request.Operation == admissionv1.Create:
-		return j.stampRelease(ctx, environment, request)
+		return j.stamp(ctx, environment, request, j.stampRelease)
 	case kind == approvalKind().GroupKind() && request.SubResource == "" && request.Operation == admissionv1.Create:
-		return j.stampApproval(ctx, environment, request)
+		return j.stamp(ctx, environment, request, j.stampApproval)
 	case request.Operation != admissionv1.Create && request.Operation != admissionv1.Update:
 		return decision{}, nil
 	case kind.Group == "" && kind.Kind == "Pod" && judgedSubresource(request.SubResource):
 		return j.pinPod(ctx, environment, request)
 	}
 	return decision{}, nil
+}
+
+// stamper stamps and seals a Release or an Approval.
+type stamper func(ctx context.Context, environment string, request *admissionv1.AdmissionRequest) (decision, error)
+
+// stamp lets nothing be sealed for a namespace that the environment does not cover. A webhook cannot know
+// that it is the API server who asks: whoever reaches its port could otherwise have a made-up review sealed,
+// store the answer in a namespace that nothing guards yet, and wait for an Environment to cover it.
+func (j *Judge) stamp(ctx context.Context, name string, request *admissionv1.AdmissionRequest, by stamper) (decision, error) {
+	environment, err := j.environment(ctx, name)
+	if err != nil {
+		return decision{}, err
+	}
+	if environment == nil || !environment.HasNamespace(request.Namespace) {
+		return decision{judged: true, what: fmt.Sprintf("%s %q", request.Kind.Kind, request.Name), verdict: policy.NewVerdict(policy.Violation{
+			Rule: RuleRelease, Field: "metadata.namespace",
+			Message: fmt.Sprintf("namespace %q is not part of environment %q", request.Namespace, name),
+		})}, nil
+	}
+	return by(ctx, name, request)
 }
 
 // pinPod writes the digest of every image that the Pod does not run already. Where a tag cannot be

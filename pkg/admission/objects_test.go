@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -114,6 +115,18 @@ func (w *world) approve(release, by string) {
 	w.t.Helper()
 	live := w.objects[objectKey(v1alpha1.GroupVersion().WithKind(v1alpha1.KindRelease).GroupKind(), "prod", release)]
 	w.admit(review{object: approval(release+"-"+by, release, string(live.GetUID())), user: user(by)})
+}
+
+// stampedIn returns an object as the mutating side leaves it in another environment, which covers the
+// same namespace.
+func (w *world) stampedIn(environment string, raw []byte, by authenticationv1.UserInfo) []byte {
+	w.t.Helper()
+	own := w.environment
+	w.environment = own.DeepCopy()
+	w.environment.Name = environment
+	defer func() { w.environment = own }()
+	response := w.judge.Mutate(w.t.Context(), environment, w.request(review{object: raw, user: by}))
+	return apply(w.t, raw, response.Patch)
 }
 
 // toV2 is the update of web from v1 to v2 on behalf of Release web-7.

@@ -127,9 +127,7 @@ func TestAReleasePastTheMutatingSideIsRefused(t *testing.T) {
 			}, refusal: "spec.from: is not the pod template that the workload has now"},
 		"stamped in another environment": {
 			change: func(w *world, _ []byte) ([]byte, string) {
-				raw := release("web-7", "d1", template("r.local/web:v2"))
-				response := w.judge.Mutate(t.Context(), "staging", w.request(review{object: raw, user: user("ann")}))
-				return apply(t, raw, response.Patch), "ann"
+				return w.stampedIn("staging", release("web-7", "d1", template("r.local/web:v2")), user("ann")), "ann"
 			}, refusal: `spec.environment: must be "production"`},
 		"stamped with another target": {
 			change: func(_ *world, stamped []byte) ([]byte, string) {
@@ -262,5 +260,26 @@ func TestOtherOperationsAreNotAsked(t *testing.T) {
 	requireAllowed(t, w.judge.Mutate(t.Context(), environmentName, request))
 	if calls := w.calls.Load(); calls != 0 {
 		t.Errorf("a deletion cost %d calls", calls)
+	}
+}
+
+func TestNothingIsSealedForANamespaceThatTheEnvironmentDoesNotCover(t *testing.T) {
+	tests := map[string]struct {
+		object []byte
+	}{
+		"a Release":   {object: release("web-8", "d1", template("r.local/web:v2"))},
+		"an Approval": {object: approval("web-7-ben", "web-7", "u-web-7")},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := releaseInFlight(t, &v1alpha1.ApprovalRules{})
+			request := w.request(review{object: tt.object, user: user("ben")})
+			request.Namespace = "elsewhere"
+			response := w.judge.Mutate(t.Context(), environmentName, request)
+			requireRefused(t, response, `namespace "elsewhere" is not part of environment`)
+			if response.Patch != nil {
+				t.Errorf("the refusal carries a patch: %s", response.Patch)
+			}
+		})
 	}
 }
