@@ -190,7 +190,7 @@ func TestControlPlaneApproval(t *testing.T) {
 		free := h.namespace(t, "cp-free")
 		h.apply(t, "admin", production, strings.Replace(limited, "name: web,", "name: other,", 1)).want(t, 1, "rune")
 		h.apply(t, "admin", free, limited).want(t, 0)
-		h.kubectl(t, "admin", "scale", "-n", production, "deployment/web", "--replicas=2")
+		h.kubectl(t, "admin", "scale", "-n", production, "deployment/web", "--replicas=2").want(t, 0)
 		h.kubectl(t, "admin", "delete", "deployment", "web", "-n", production, "--timeout=60s").want(t, 0)
 	})
 }

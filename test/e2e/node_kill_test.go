@@ -29,25 +29,29 @@ func TestNodeKillNine(t *testing.T) {
 	t.Logf("an undisturbed canary takes %s; seed %d", undisturbed, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 
-	version := "v1"
-	for range 5 {
+	version, other := "v1", "v2"
+	for resumed, tries := 0, 0; resumed < 5; tries++ {
+		if tries == 15 {
+			t.Fatalf("only %d of %d drivers were killed in the middle of a release", resumed, tries)
+		}
 		moment := time.Duration(random.Int64N(int64(undisturbed)))
-		sent, failed := users.during(t, func() { h.killAndResume(t, namespace, version, moment) })
+		sent, failed := users.during(t, func() {
+			if h.killAndResume(t, namespace, version, moment) {
+				resumed++
+			}
+		})
 		if failed != 0 {
 			t.Errorf("killed after %s: %d of %d requests failed, want 0", moment, failed, sent)
 		}
 		assertAtRest(t, h, namespace)
 		assertFinal(t, h, namespace, "registry.localhost:5000/web:"+version)
-		if version == "v1" {
-			version = "v2"
-		} else {
-			version = "v1"
-		}
+		version, other = other, version
 	}
 }
 
-// killAndResume starts a canary, kills its driver after a time with SIGKILL, and resumes it.
-func (h *harness) killAndResume(t *testing.T, namespace, version string, after time.Duration) {
+// killAndResume starts a canary, kills its driver after a time with SIGKILL, and resumes it. It is false
+// where there was nothing to resume, because the driver had not begun or had ended already.
+func (h *harness) killAndResume(t *testing.T, namespace, version string, after time.Duration) bool {
 	t.Helper()
 	before := h.get(t, "{.items[*].metadata.name}", "releases", "-n", namespace)
 	driver := h.command(t.Context(), "alice", filepath.Join(h.bin, "kubectl-rune"), "canary", "deployment/web",
@@ -61,15 +65,16 @@ func (h *harness) killAndResume(t *testing.T, namespace, version string, after t
 	defer kill.Stop()
 	if err := driver.Wait(); err == nil {
 		t.Logf("the canary to %s ended before it was killed after %s", version, after)
-		return
+		return false
 	}
 	t.Logf("killed after %s; the driver had printed:\n%s", after, output.String())
 	if h.get(t, "{.items[*].metadata.name}", "releases", "-n", namespace) == before {
 		// Killed before the release was recorded: nothing was changed, so there is nothing to resume.
 		h.rune(t, "alice", "canary", "deployment/web", "-n", namespace, "--image", "web=registry.localhost:5000/web:"+version).want(t, 0)
-		return
+		return false
 	}
 	h.rune(t, "alice", "resume", "deployment/web", "-n", namespace).want(t, 0)
+	return true
 }
 
 // assertFinal checks the one state in which every canary must end: four ready pods of the new version

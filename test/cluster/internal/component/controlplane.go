@@ -91,6 +91,9 @@ func kwok(spec Spec) Component {
 		"--kubeconfig="+spec.Paths.ComponentKubeconfig("kwok"),
 		"--config="+spec.Binaries["stages.yaml"],
 		"--manage-all-nodes=true",
+		// Without a lease no heartbeat reaches the node controller, which then declares every node lost
+		// after less than a minute, and the pods on it unready for good. A kubelet's default.
+		"--node-lease-duration-seconds=40",
 		"--server-address="+spec.Addresses.Kwok,
 	)
 }
