@@ -49,19 +49,22 @@ func (c *Cluster) ListPods(ctx context.Context, namespace string, selector *meta
 }
 
 // TryPod implements engine.Children.
-func (c *Cluster) TryPod(ctx context.Context, namespace, name string, t release.Template) error {
+func (c *Cluster) TryPod(ctx context.Context, namespace, name string, t release.Template) (*corev1.Pod, error) {
 	u, err := stored(release.TrialPod(namespace, name, &t.Typed))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	spec, err := specOf(t)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	u.Object["spec"] = spec
-	_, err = c.dynamic.Resource(corev1.SchemeGroupVersion.WithResource("pods")).Namespace(namespace).
+	answer, err := c.dynamic.Resource(corev1.SchemeGroupVersion.WithResource("pods")).Namespace(namespace).
 		Create(ctx, u, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: apply.FieldManager})
-	return err
+	if err != nil {
+		return nil, err
+	}
+	return typed[corev1.Pod](answer)
 }
 
 // Autoscaled implements engine.Children.

@@ -23,8 +23,7 @@ func (d *driver) unapproved(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading environment %q: %w", d.rel.Spec.Environment, err)
 	}
-	rules := env.Spec.Rules.Approval
-	if rules == nil || (d.rel.Spec.Action == v1alpha1.ActionRollback && rules.Rollback == v1alpha1.RollbackApprovalNone) {
+	if !asksApproval(env, d.rel.Spec.Action) {
 		return "", nil
 	}
 	approvals, err := d.ports.Consent.ListApprovals(ctx, d.rel.Namespace)
@@ -37,7 +36,7 @@ func (d *driver) unapproved(ctx context.Context) (string, error) {
 			people[a.Approver] = true
 		}
 	}
-	wanted := int(max(rules.MinApprovals, 1))
+	wanted := int(max(env.Spec.Rules.Approval.MinApprovals, 1))
 	message := fmt.Sprintf("release %q has %d of %d approvals that environment %q asks for", d.rel.Name, len(people), wanted, env.Name)
 	enough := len(people) >= wanted
 	reason := "AwaitingApproval"

@@ -2,12 +2,17 @@ package engine_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/engine"
@@ -66,6 +71,9 @@ func (c *client) CreateRelease(_ context.Context, r *engine.Release, w engine.Wr
 		}
 		stored := copyRelease(r)
 		stored.Status = v1alpha1.ReleaseStatus{}
+		if err := c.refuseTags(stored); err != nil {
+			return err
+		}
 		c.stamp(stored)
 		if !w.DryRun {
 			c.releases[r.Name] = stored
@@ -74,6 +82,24 @@ func (c *client) CreateRelease(_ context.Context, r *engine.Release, w engine.Wr
 		return nil
 	})
 	return out, err
+}
+
+// refuseTags is the webhook's: an approval covers no image without a digest.
+func (c *client) refuseTags(r *engine.Release) error {
+	if c.environment == nil || c.environment.Spec.Rules.Approval == nil || r.Spec.Environment == "" {
+		return nil
+	}
+	if r.Spec.Action == v1alpha1.ActionRollback && c.environment.Spec.Rules.Approval.Rollback == v1alpha1.RollbackApprovalNone {
+		return nil
+	}
+	for _, container := range r.Spec.To.Spec.Containers {
+		if !strings.Contains(container.Image, "@") {
+			err := apierrors.NewForbidden(schema.GroupResource{Resource: "releases"}, r.Name, errors.New("x"))
+			err.ErrStatus.Message = `admission webhook "production.rune" denied the request: spec.to: image "` + container.Image + `" has no digest`
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *client) RequestAbort(_ context.Context, r *v1alpha1.Release, reason string) error {
@@ -245,8 +271,26 @@ func (c *client) ListPods(_ context.Context, _ string, selector *metav1.LabelSel
 	return out, err
 }
 
-func (c *client) TryPod(_ context.Context, _, _ string, t release.Template) error {
-	return c.call("try pod", func() error { return nil })
+// TryPod answers with a Pod whose images the webhook pinned, where the environment has it pin.
+func (c *client) TryPod(_ context.Context, ns, name string, t release.Template) (out *corev1.Pod, err error) {
+	err = c.call("try pod", func() error {
+		out = release.TrialPod(ns, name, &t.Typed)
+		if c.environment == nil || c.environment.Spec.Rules.Signatures == nil {
+			return nil
+		}
+		for i := range out.Spec.Containers {
+			if image := &out.Spec.Containers[i].Image; !strings.Contains(*image, "@") {
+				*image += digestOf(*image)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// digestOf is the digest that the model's registry has for a tag.
+func digestOf(image string) string {
+	return fmt.Sprintf("@sha256:%x", sha256.Sum256([]byte(image)))
 }
 
 func (c *client) Autoscaled(context.Context, string, string) (out bool, err error) {

@@ -92,8 +92,9 @@ type Workloads interface {
 type Children interface {
 	ListReplicaSets(ctx context.Context, namespace string, selector *metav1.LabelSelector) ([]appsv1.ReplicaSet, error)
 	ListPods(ctx context.Context, namespace string, selector *metav1.LabelSelector) ([]corev1.Pod, error)
-	// TryPod dry-runs the creation of a Pod with a template's metadata and spec.
-	TryPod(ctx context.Context, namespace, name string, template release.Template) error
+	// TryPod dry-runs the creation of a Pod with a template's metadata and spec, and returns the Pod as
+	// admission made it.
+	TryPod(ctx context.Context, namespace, name string, template release.Template) (*corev1.Pod, error)
 	// Autoscaled tells whether a HorizontalPodAutoscaler owns the size of a Deployment. Where the
 	// caller may not know, it is true: the size is then never touched.
 	Autoscaled(ctx context.Context, namespace, deployment string) (bool, error)

@@ -202,11 +202,21 @@ func (p *preflight) draft(ctx context.Context) error {
 
 // judge lets the API server and its admission judge every object that the release will write.
 func (p *preflight) judge(ctx context.Context) error {
-	to, err := p.wanted(ctx)
+	to, err := p.dryRun(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if p.live != nil && to.Hash == p.live.Template.Hash {
+	if p.runs(to) {
+		return &SameTemplateError{Name: p.req.Workload}
+	}
+	pod, err := p.tryPod(ctx, to)
+	if err != nil {
+		return err
+	}
+	if to, err = p.pin(ctx, to, pod); err != nil {
+		return err
+	}
+	if p.runs(to) {
 		return &SameTemplateError{Name: p.req.Workload}
 	}
 	p.rel.To, p.rel.Spec.To = to, to.Typed
@@ -221,34 +231,44 @@ func (p *preflight) judge(ctx context.Context) error {
 			return p.refused("deployment/"+canary.Name, err)
 		}
 	}
-	return p.tryPod(ctx, to)
+	return nil
 }
 
-func (p *preflight) tryPod(ctx context.Context, to release.Template) error {
+func (p *preflight) runs(to release.Template) bool {
+	return p.live != nil && to.Hash == p.live.Template.Hash
+}
+
+// tryPod returns the Pod that the API server would make; nil where the caller may not ask it.
+func (p *preflight) tryPod(ctx context.Context, to release.Template) (*corev1.Pod, error) {
 	name := p.rel.Name + "-trial"
 	missing, err := p.ports.Access.Missing(ctx, []Right{{Verb: "create", Resource: "pods", Namespace: p.req.Namespace}})
 	if err != nil {
-		return fmt.Errorf("asking the API server for the caller's rights: %w", err)
+		return nil, fmt.Errorf("asking the API server for the caller's rights: %w", err)
 	}
 	if len(missing) > 0 {
 		p.opts.OnEvent(Event{Type: EventWarning, Time: p.opts.Clock.Now(), Release: p.rel.Name,
 			Message: fmt.Sprintf("pods were not tried beforehand: you cannot %s", missing[0])})
-		return nil
+		return nil, nil //nolint:nilnil // no pod is a normal answer here
 	}
-	if err := p.ports.Children.TryPod(ctx, p.req.Namespace, name, to); err != nil {
-		return p.refused("pod of deployment/"+p.req.Workload, err)
+	pod, err := p.ports.Children.TryPod(ctx, p.req.Namespace, name, to)
+	if err != nil {
+		return nil, p.refused("pod of deployment/"+p.req.Workload, err)
 	}
-	return nil
+	return pod, nil
 }
 
-// wanted returns the new template as the API server defaults and mutates it.
-func (p *preflight) wanted(ctx context.Context) (release.Template, error) {
+// dryRun returns the wanted template as the API server defaults and mutates it: the one that the
+// request asks for, or the one that is given.
+func (p *preflight) dryRun(ctx context.Context, given *release.Template) (release.Template, error) {
 	object := "deployment/" + p.req.Workload
 	if p.req.Strategy == v1alpha1.StrategyCreate {
-		return p.created(ctx, object)
+		return p.created(ctx, object, given)
 	}
 	change := Change{Template: p.req.Template, Annotation: &p.rel.Name}
-	if p.req.Template == nil {
+	if given != nil {
+		change.Template = given
+	}
+	if change.Template == nil {
 		edit, err := p.edit()
 		if err != nil {
 			return release.Template{}, err
@@ -265,11 +285,14 @@ func (p *preflight) wanted(ctx context.Context) (release.Template, error) {
 	return answer.Template, nil
 }
 
-func (p *preflight) created(ctx context.Context, object string) (release.Template, error) {
+func (p *preflight) created(ctx context.Context, object string, given *release.Template) (release.Template, error) {
 	p.rel.Spec.Manifest = &runtime.RawExtension{Raw: p.req.Manifest}
 	template, err := manifestTemplate(p.req.Manifest)
 	if err != nil {
 		return release.Template{}, err
+	}
+	if given != nil {
+		template = *given
 	}
 	p.rel.Spec.To = template.Typed
 	workload, err := release.WorkloadFrom(&p.rel.Release)
