@@ -34,9 +34,14 @@ type Delivery struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=32
 	SmokeTests []SmokeTest `json:"smokeTests,omitempty"`
-	// Deadline of the whole release, from its creation, waiting for approval included. A release that has not ended by then is taken back.
+	// Deadline of the whole release, from the start of driving, waiting for approval not included. A release
+	// that has not ended by then is taken back.
 	// +optional
 	// +kubebuilder:default="30m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,9})?h)?([0-9]{1,6}(\.[0-9]{1,9})?m)?([0-9]{1,8}(\.[0-9]{1,9})?s)?([0-9]{1,9}(\.[0-9]{1,6})?ms)?$`
 	Deadline *metav1.Duration `json:"deadline,omitempty"`
 }
 
@@ -61,6 +66,10 @@ type CanaryStep struct {
 	SetWeight *int32 `json:"setWeight,omitempty"`
 	// Pause is a time during which the new pods are watched.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,9})?h)?([0-9]{1,6}(\.[0-9]{1,9})?m)?([0-9]{1,8}(\.[0-9]{1,9})?s)?([0-9]{1,9}(\.[0-9]{1,6})?ms)?$`
 	Pause *metav1.Duration `json:"pause,omitempty"`
 }
 
@@ -88,6 +97,10 @@ type SmokeTest struct {
 	// Timeout of one request.
 	// +optional
 	// +kubebuilder:default="10s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,9})?h)?([0-9]{1,6}(\.[0-9]{1,9})?m)?([0-9]{1,8}(\.[0-9]{1,9})?s)?([0-9]{1,9}(\.[0-9]{1,6})?ms)?$`
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 	// Requests sent per run of the test; all must pass. More than one finds faults that show only now and then.
 	// +optional

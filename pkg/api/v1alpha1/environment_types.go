@@ -183,6 +183,10 @@ type ApprovalRules struct {
 	// ValidFor is how long an approval counts.
 	// +optional
 	// +kubebuilder:default="24h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,9})?h)?([0-9]{1,6}(\.[0-9]{1,9})?m)?([0-9]{1,8}(\.[0-9]{1,9})?s)?([0-9]{1,9}(\.[0-9]{1,6})?ms)?$`
 	ValidFor *metav1.Duration `json:"validFor,omitempty"`
 
 	// Rollback says whether going back to a template that the workload has run needs approval.
