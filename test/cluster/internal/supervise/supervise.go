@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/runeframeos/kubectl-rune/test/cluster/internal/component"
@@ -115,9 +116,13 @@ func (s *Supervisor) start(ctx context.Context, c component.Component) error {
 		return err
 	}
 	identity, err := process.Identify(command.Process.Pid, c.Name)
-	if err == nil {
+	switch {
+	case err == nil:
 		s.processes = append(s.processes, identity)
 		err = record.WriteJSON(s.paths.Processes(), s.processes)
+	case errors.Is(err, syscall.ESRCH):
+		// It has ended already. Waiting for it says why, and that is the reason to report.
+		err = nil
 	}
 	go func() {
 		ended := &Failure{Component: c.Name, Reason: "it ended by itself", Log: s.paths.Log(c.Name)}
