@@ -128,7 +128,7 @@ func (d *driver) reverting() bool {
 
 func (d *driver) overdue() string {
 	deadline := release.Deadline(&d.rel.Release)
-	if d.opts.Clock.Now().Before(deadline) {
+	if deadline.IsZero() || d.opts.Clock.Now().Before(deadline) {
 		return ""
 	}
 	d.timedOut = true
@@ -187,12 +187,16 @@ func (d *driver) forward(ctx context.Context) error {
 // apply carries one step to its end. A reason that is not empty means that the release must be taken back.
 func (d *driver) apply(ctx context.Context, i int) (reason string, err error) {
 	s := &d.rel.Status.Steps[i]
-	if s.State != v1alpha1.StepRunning {
+	now := d.now()
+	switch {
+	case s.State != v1alpha1.StepRunning:
 		if err := d.refreshSize(ctx); err != nil {
 			return "", err
 		}
-		now := d.now()
 		s.State, s.StartedAt = v1alpha1.StepRunning, &now
+	case d.steps[i].Kind == release.StepWatch:
+		// An earlier driver's: nobody watched since it stopped, so that the time begins anew.
+		s.StartedAt = &now
 	}
 	if err := d.save(ctx); err != nil {
 		return "", err

@@ -115,11 +115,15 @@ func unique(used map[string]bool, name string) string {
 // DefaultDeadline of a release whose delivery names none.
 const DefaultDeadline = 30 * time.Minute
 
-// Deadline returns the moment at which a release that has not ended is taken back.
+// Deadline returns the moment at which a release that has not ended is taken back. It counts from the
+// start of driving: a release that waits for approval has none yet, which is the zero time.
 func Deadline(r *v1alpha1.Release) time.Time {
+	if r.Status.StartedAt == nil {
+		return time.Time{}
+	}
 	d := DefaultDeadline
 	if r.Spec.Delivery.Deadline != nil {
 		d = r.Spec.Delivery.Deadline.Duration
 	}
-	return r.CreationTimestamp.Add(d)
+	return r.Status.StartedAt.Add(d)
 }
