@@ -34,7 +34,5 @@ func cacheOptions(namespace string) cache.Options {
 		}},
 		&admissionregistrationv1.MutatingWebhookConfiguration{}:   {Field: ours},
 		&admissionregistrationv1.ValidatingWebhookConfiguration{}: {Field: ours},
-		&v1alpha1.Environment{}:                                   {},
-		&v1alpha1.ImagePolicy{}:                                   {},
 	}}
 }

@@ -164,7 +164,8 @@ func (w *clusterWebhook) addServing() error {
 	if err != nil {
 		return err
 	}
-	source := policies{cached: w.mgr.GetClient(), live: w.mgr.GetAPIReader()}
+	// The manager's client would read untyped objects live, which is for the cache to answer.
+	source := policies{cached: w.mgr.GetCache(), live: w.mgr.GetAPIReader()}
 	judge, err := admission.New(admission.Config{
 		Policies: source,
 		Images:   w.options.Images,

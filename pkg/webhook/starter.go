@@ -12,13 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/certs"
+	"github.com/runeframeos/kubectl-rune/pkg/webhook/stored"
 )
 
 // errStarting is what the readiness probe gets before everything is there.
@@ -56,17 +57,35 @@ func (s *starter) Start(ctx context.Context) error {
 }
 
 func (s *starter) prepare(ctx context.Context) error {
-	// Asking for the informers makes the cache wait until they are synced.
-	for _, object := range []client.Object{&v1alpha1.Environment{}, &v1alpha1.ImagePolicy{}} {
-		if _, err := s.webhook.mgr.GetCache().GetInformer(ctx, object); err != nil {
-			return fmt.Errorf("syncing the cache of %T: %w", object, err)
+	return prepare(ctx,
+		s.webhook.keeper.Ensure,
+		func(ctx context.Context) error {
+			_, err := s.webhook.keys.SealKey(ctx)
+			return err
+		},
+		func(ctx context.Context) error { return syncPolicies(ctx, s.webhook.mgr.GetCache()) },
+	)
+}
+
+// prepare takes the steps in order: what waits for a cache comes last, so that nothing that a cache
+// cannot read keeps a process without its certificate.
+func prepare(ctx context.Context, certificate, sealKey, caches func(context.Context) error) error {
+	for _, step := range []func(context.Context) error{certificate, sealKey, caches} {
+		if err := step(ctx); err != nil {
+			return err
 		}
 	}
-	if err := s.webhook.keeper.Ensure(ctx); err != nil {
-		return err
+	return nil
+}
+
+// syncPolicies waits for the informers that judgements read: asking for one starts and syncs it.
+func syncPolicies(ctx context.Context, informers cache.Informers) error {
+	for _, kind := range []string{v1alpha1.KindEnvironment, v1alpha1.KindImagePolicy} {
+		if _, err := informers.GetInformer(ctx, stored.Object(kind)); err != nil {
+			return fmt.Errorf("syncing the cache of %s objects: %w", kind, err)
+		}
 	}
-	_, err := s.webhook.keys.SealKey(ctx)
-	return err
+	return nil
 }
 
 // addCertificateLoader lets every replica take over what another one wrote into the Secret.

@@ -1,9 +1,7 @@
 package registration
 
 import (
-	"bytes"
 	"context"
-	"crypto/x509"
 	"fmt"
 
 	"github.com/go-logr/logr"
@@ -11,10 +9,7 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	certutil "k8s.io/client-go/util/cert"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
 
 // labels of both configurations.
@@ -34,15 +29,15 @@ func annotations() map[string]string {
 
 // writeConfigurations brings both configurations in line and returns the names of the entries that it
 // changed in either. What else somebody wrote there is gone afterwards.
-func (r *Reconciler) writeConfigurations(ctx context.Context, environments []v1alpha1.Environment, bundle []byte) (map[string]bool, error) {
+func (r *Reconciler) writeConfigurations(ctx context.Context, covered []coverage, bundle []byte) (map[string]bool, error) {
 	var mutatingEntries []admissionregistrationv1.MutatingWebhook
 	var validatingEntries []admissionregistrationv1.ValidatingWebhook
-	for i := range environments {
-		if len(namespaces(&environments[i])) == 0 {
+	for _, c := range covered {
+		if len(c.namespaces) == 0 {
 			continue
 		}
-		mutatingEntries = append(mutatingEntries, mutating(&environments[i], r.options.Endpoint, bundle))
-		validatingEntries = append(validatingEntries, validating(&environments[i], r.options.Endpoint, bundle))
+		mutatingEntries = append(mutatingEntries, mutating(c, r.options.Endpoint, bundle))
+		validatingEntries = append(validatingEntries, validating(c, r.options.Endpoint, bundle))
 	}
 	written := map[string]bool{}
 	// Objects are completed before they are judged, in the order of these two as well: an Environment
@@ -127,47 +122,4 @@ func differing[E any](have, want []E, name func(E) string, names map[string]bool
 		}
 	}
 	return !apiequality.Semantic.DeepEqual(have, want)
-}
-
-// Publication reads both configurations live and tells whether all their entries trust an authority.
-type Publication struct {
-	Reader client.Reader
-}
-
-// Published implements certs.Publication. Configurations that do not exist distrust nobody.
-func (p Publication) Published(ctx context.Context, ca *x509.Certificate) (bool, error) {
-	var bundles [][]byte
-	mutatingConfiguration := &admissionregistrationv1.MutatingWebhookConfiguration{}
-	if err := client.IgnoreNotFound(p.Reader.Get(ctx, client.ObjectKey{Name: Name}, mutatingConfiguration)); err != nil {
-		return false, fmt.Errorf("reading MutatingWebhookConfiguration %q: %w", Name, err)
-	}
-	for i := range mutatingConfiguration.Webhooks {
-		bundles = append(bundles, mutatingConfiguration.Webhooks[i].ClientConfig.CABundle)
-	}
-	validatingConfiguration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
-	if err := client.IgnoreNotFound(p.Reader.Get(ctx, client.ObjectKey{Name: Name}, validatingConfiguration)); err != nil {
-		return false, fmt.Errorf("reading ValidatingWebhookConfiguration %q: %w", Name, err)
-	}
-	for i := range validatingConfiguration.Webhooks {
-		bundles = append(bundles, validatingConfiguration.Webhooks[i].ClientConfig.CABundle)
-	}
-	for _, bundle := range bundles {
-		if !trusts(bundle, ca) {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-func trusts(bundle []byte, ca *x509.Certificate) bool {
-	certificates, err := certutil.ParseCertsPEM(bundle)
-	if err != nil {
-		return false
-	}
-	for _, certificate := range certificates {
-		if bytes.Equal(certificate.Raw, ca.Raw) {
-			return true
-		}
-	}
-	return false
 }

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/webhook/stored"
 )
 
 // Bounds between which a failed reconciliation is tried again. The default upper bound of a quarter of an
@@ -34,7 +35,7 @@ func (r *Reconciler) AddTo(mgr manager.Manager) error {
 	})
 	err := builder.ControllerManagedBy(mgr).
 		Named("registration").
-		Watches(&v1alpha1.Environment{}, one, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(stored.Object(v1alpha1.KindEnvironment), one, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, one).
 		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, one).
 		Watches(&corev1.Secret{}, one).

@@ -3,7 +3,6 @@ package registration
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -25,6 +24,9 @@ const (
 	MutatePath   = "/mutate/"
 	ValidatePath = "/validate/"
 )
+
+// namespaceLabel is on every namespace and holds its name.
+const namespaceLabel = "kubernetes.io/metadata.name"
 
 // entrySuffix makes an Environment's name a webhook's name, which must be fully qualified.
 const entrySuffix = ".environments." + v1alpha1.GroupName
@@ -70,14 +72,15 @@ func entryName(environment string) string {
 
 // mutating returns the entry that lets the webhook complete objects. Every field is set, defaults too, so
 // that what the API server returns equals what was written.
-func mutating(environment *v1alpha1.Environment, endpoint Endpoint, bundle []byte) admissionregistrationv1.MutatingWebhook {
+func mutating(c coverage, endpoint Endpoint, bundle []byte) admissionregistrationv1.MutatingWebhook {
 	return admissionregistrationv1.MutatingWebhook{
-		Name:                    entryName(environment.Name),
-		ClientConfig:            endpoint.clientConfig(MutatePath+environment.Name, bundle),
+		Name:                    entryName(c.environment.Name),
+		ClientConfig:            endpoint.clientConfig(MutatePath+c.environment.Name, bundle),
 		Rules:                   rules(),
 		FailurePolicy:           ptr.To(admissionregistrationv1.Fail),
 		MatchPolicy:             ptr.To(admissionregistrationv1.Equivalent),
-		NamespaceSelector:       selector(environment),
+		NamespaceSelector:       selector(c.namespaces),
+		MatchConditions:         matchConditions(),
 		ObjectSelector:          &metav1.LabelSelector{},
 		SideEffects:             ptr.To(admissionregistrationv1.SideEffectClassNone),
 		TimeoutSeconds:          ptr.To[int32](TimeoutSeconds),
@@ -87,14 +90,15 @@ func mutating(environment *v1alpha1.Environment, endpoint Endpoint, bundle []byt
 }
 
 // validating returns the entry that lets the webhook judge objects.
-func validating(environment *v1alpha1.Environment, endpoint Endpoint, bundle []byte) admissionregistrationv1.ValidatingWebhook {
+func validating(c coverage, endpoint Endpoint, bundle []byte) admissionregistrationv1.ValidatingWebhook {
 	return admissionregistrationv1.ValidatingWebhook{
-		Name:                    entryName(environment.Name),
-		ClientConfig:            endpoint.clientConfig(ValidatePath+environment.Name, bundle),
+		Name:                    entryName(c.environment.Name),
+		ClientConfig:            endpoint.clientConfig(ValidatePath+c.environment.Name, bundle),
 		Rules:                   rules(),
 		FailurePolicy:           ptr.To(admissionregistrationv1.Fail),
 		MatchPolicy:             ptr.To(admissionregistrationv1.Equivalent),
-		NamespaceSelector:       selector(environment),
+		NamespaceSelector:       selector(c.namespaces),
+		MatchConditions:         matchConditions(),
 		ObjectSelector:          &metav1.LabelSelector{},
 		SideEffects:             ptr.To(admissionregistrationv1.SideEffectClassNone),
 		TimeoutSeconds:          ptr.To[int32](TimeoutSeconds),
@@ -102,24 +106,13 @@ func validating(environment *v1alpha1.Environment, endpoint Endpoint, bundle []b
 	}
 }
 
-// selector matches the Environment's namespaces by a label that the API server itself sets and guards.
-// System namespaces are left out even where the CRD's own validation was circumvented.
-func selector(environment *v1alpha1.Environment) *metav1.LabelSelector {
+// selector matches namespaces by a label that the API server itself sets and guards.
+func selector(namespaces []string) *metav1.LabelSelector {
 	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
-		Key:      "kubernetes.io/metadata.name",
+		Key:      namespaceLabel,
 		Operator: metav1.LabelSelectorOpIn,
-		Values:   namespaces(environment),
+		Values:   namespaces,
 	}}}
-}
-
-func namespaces(environment *v1alpha1.Environment) []string {
-	names := slices.DeleteFunc(slices.Clone(environment.Spec.Namespaces), func(namespace string) bool {
-		return slices.Contains([]string{
-			metav1.NamespaceSystem, metav1.NamespacePublic, "kube-node-lease", v1alpha1.SystemNamespace,
-		}, namespace)
-	})
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // rules lists what the webhook is asked about. DELETE is never among it: taking something away must not

@@ -3,16 +3,14 @@ package registration
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/webhook/stored"
 )
 
 // Certificates are what the entries tell API servers to trust.
@@ -63,19 +61,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	if len(bundle) == 0 {
 		return reconcile.Result{}, errors.New("writing webhook configurations: there is no certificate authority yet")
 	}
-	environments, err := r.environments(ctx)
+	covered, err := r.covered(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	written, writeErr := r.writeConfigurations(ctx, environments, bundle)
-	r.remember(environments, written)
+	written, writeErr := r.writeConfigurations(ctx, covered, bundle)
+	r.remember(covered, written)
 
 	next := r.options.Interval
-	shared := sharedNamespaces(environments)
 	errs := []error{writeErr}
-	for i := range environments {
-		environment := &environments[i]
-		wait, err := r.writeStatus(ctx, environment, shared[environment.Name], writeErr)
+	for _, c := range covered {
+		wait, err := r.writeStatus(ctx, c, writeErr)
 		errs = append(errs, err)
 		if wait > 0 {
 			next = min(next, wait)
@@ -87,50 +83,30 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	return reconcile.Result{RequeueAfter: next}, nil
 }
 
-// environments returns those that exist and are not being deleted, sorted by name.
-func (r *Reconciler) environments(ctx context.Context) ([]v1alpha1.Environment, error) {
-	var list v1alpha1.EnvironmentList
-	if err := r.options.Reader.List(ctx, &list); err != nil {
-		return nil, fmt.Errorf("listing Environments: %w", err)
+// covered returns all Environments with the namespaces of their entries, sorted by name. Everything is read live.
+func (r *Reconciler) covered(ctx context.Context) ([]coverage, error) {
+	environments, err := stored.Environments(ctx, r.options.Reader)
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(list.Items, func(a, b v1alpha1.Environment) int { return strings.Compare(a.Name, b.Name) })
-	return list.Items, nil
+	mutating, validating, err := readConfigurations(ctx, r.options.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return cover(environments, selections(mutating, validating)), nil
 }
 
 // remember notes which entries API servers have yet to notice.
-func (r *Reconciler) remember(environments []v1alpha1.Environment, written map[string]bool) {
+func (r *Reconciler) remember(covered []coverage, written map[string]bool) {
 	now := r.options.Clock.Now()
 	for name := range r.writtenAt {
-		if !slices.ContainsFunc(environments, func(e v1alpha1.Environment) bool { return e.Name == name }) {
+		if !slices.ContainsFunc(covered, func(c coverage) bool { return c.environment.Name == name }) {
 			delete(r.writtenAt, name)
 		}
 	}
-	for i := range environments {
-		if name := environments[i].Name; written[entryName(name)] {
+	for _, c := range covered {
+		if name := c.environment.Name; written[entryName(name)] {
 			r.writtenAt[name] = now
 		}
 	}
-}
-
-// sharedNamespaces says, per Environment, which of its namespaces others name too.
-func sharedNamespaces(environments []v1alpha1.Environment) map[string][]string {
-	owners := map[string][]string{}
-	for i := range environments {
-		for _, namespace := range namespaces(&environments[i]) {
-			owners[namespace] = append(owners[namespace], environments[i].Name)
-		}
-	}
-	shared := map[string][]string{}
-	for i := range environments {
-		name := environments[i].Name
-		for _, namespace := range namespaces(&environments[i]) {
-			for _, other := range owners[namespace] {
-				if other != name {
-					shared[name] = append(shared[name],
-						fmt.Sprintf("namespace %q is also named by Environment %q: the rules of both are enforced there", namespace, other))
-				}
-			}
-		}
-	}
-	return shared
 }

@@ -1,9 +1,7 @@
 package registration
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,163 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-
-	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
-
-// bundle is a fake of the certificates: what is to be trusted now.
-type bundle struct {
-	pem string
-	err error
-}
-
-func (b *bundle) Ensure(context.Context) error { return b.err }
-func (b *bundle) Bundle() []byte               { return []byte(b.pem) }
-
-// world is a reconciler with its fake API server and clock.
-type world struct {
-	client       client.WithWatch
-	clock        *clocktesting.FakePassiveClock
-	certificates *bundle
-	reconciler   *Reconciler
-	writes       []string
-	// fail makes writes of a kind fail.
-	fail map[string]error
-}
-
-func newWorld(t *testing.T, environments ...*v1alpha1.Environment) *world {
-	t.Helper()
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
-	builder := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.Environment{})
-	for _, environment := range environments {
-		builder = builder.WithObjects(environment)
-	}
-	w := &world{
-		clock:        clocktesting.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
-		certificates: &bundle{pem: "CA one"},
-		fail:         map[string]error{},
-	}
-	note := func(verb string, object client.Object) error {
-		kind := strings.TrimPrefix(fmt.Sprintf("%T", object), "*v1.")
-		w.writes = append(w.writes, verb+" "+kind)
-		return w.fail[kind]
-	}
-	w.client = interceptor.NewClient(builder.Build(), interceptor.Funcs{
-		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
-			if err := note("create", object); err != nil {
-				return err
-			}
-			return c.Create(ctx, object, options...)
-		},
-		Update: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.UpdateOption) error {
-			if err := note("update", object); err != nil {
-				return err
-			}
-			return c.Update(ctx, object, options...)
-		},
-	})
-	w.restart()
-	return w
-}
-
-// restart replaces the reconciler, as when another replica becomes the leader.
-func (w *world) restart() {
-	w.reconciler = NewReconciler(Options{
-		Reader: w.client, Writer: w.client, Certificates: w.certificates, Clock: w.clock,
-		Endpoint: Endpoint{Service: types.NamespacedName{Namespace: "rune-system", Name: "rune-webhook"}},
-		Settle:   time.Second, Interval: time.Hour,
-	})
-}
-
-func (w *world) reconcile(t *testing.T) reconcile.Result {
-	t.Helper()
-	w.writes = nil
-	result, err := w.reconciler.Reconcile(t.Context(), reconcile.Request{})
-	if err != nil {
-		t.Fatalf("Reconcile: %v", err)
-	}
-	return result
-}
-
-// settled reconciles until nothing is waited for.
-func (w *world) settled(t *testing.T) {
-	t.Helper()
-	for range 5 {
-		result := w.reconcile(t)
-		if result.RequeueAfter == time.Hour {
-			return
-		}
-		w.clock.SetTime(w.clock.Now().Add(result.RequeueAfter))
-	}
-	t.Fatal("it never settles")
-}
-
-func (w *world) mutating(t *testing.T) *admissionregistrationv1.MutatingWebhookConfiguration {
-	t.Helper()
-	c := &admissionregistrationv1.MutatingWebhookConfiguration{}
-	if err := w.client.Get(t.Context(), client.ObjectKey{Name: Name}, c); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func (w *world) validating(t *testing.T) *admissionregistrationv1.ValidatingWebhookConfiguration {
-	t.Helper()
-	c := &admissionregistrationv1.ValidatingWebhookConfiguration{}
-	if err := w.client.Get(t.Context(), client.ObjectKey{Name: Name}, c); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func (w *world) environment(t *testing.T, name string) *v1alpha1.Environment {
-	t.Helper()
-	e := &v1alpha1.Environment{}
-	if err := w.client.Get(t.Context(), client.ObjectKey{Name: name}, e); err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
-
-func (w *world) enforced(t *testing.T, name string) metav1.Condition {
-	t.Helper()
-	condition := meta.FindStatusCondition(w.environment(t, name).Status.Conditions, v1alpha1.ConditionEnforced)
-	if condition == nil {
-		t.Fatalf("Environment %q has no condition Enforced", name)
-	}
-	return *condition
-}
-
-func environment(name string, namespaces ...string) *v1alpha1.Environment {
-	return &v1alpha1.Environment{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Generation: 3},
-		Spec:       v1alpha1.EnvironmentSpec{Namespaces: namespaces},
-	}
-}
-
-func names(c *admissionregistrationv1.ValidatingWebhookConfiguration) []string {
-	var all []string
-	for i := range c.Webhooks {
-		all = append(all, c.Webhooks[i].Name)
-	}
-	return all
-}
 
 func TestOneEntryPerEnvironment(t *testing.T) {
 	w := newWorld(t, environment("staging", "shop-b", "shop-a"), environment("production", "shop-prod"))
@@ -327,22 +172,6 @@ func TestNewLeaderKeepsEnforcedTrue(t *testing.T) {
 	w.reconcile(t)
 	if got := w.enforced(t, "staging"); got.Status != metav1.ConditionTrue {
 		t.Errorf("%s: %s", got.Status, got.Reason)
-	}
-}
-
-func TestSharedNamespaceIsSaidInBoth(t *testing.T) {
-	w := newWorld(t, environment("a", "shop", "own"), environment("b", "shop"), environment("c", "else"))
-	w.settled(t)
-	for name, want := range map[string]string{
-		"a": `namespace "shop" is also named by Environment "b"`,
-		"b": `namespace "shop" is also named by Environment "a"`,
-	} {
-		if got := w.enforced(t, name); got.Status != metav1.ConditionTrue || !strings.Contains(got.Message, want) {
-			t.Errorf("%s: %s %q, want True and %q", name, got.Status, got.Message, want)
-		}
-	}
-	if got := w.enforced(t, "c"); strings.Contains(got.Message, "also named") {
-		t.Errorf("c: %q", got.Message)
 	}
 }
 

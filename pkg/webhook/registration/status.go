@@ -7,11 +7,13 @@ import (
 	"time"
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/webhook/stored"
 )
 
 // Reasons of the condition Enforced.
@@ -24,11 +26,19 @@ const (
 	ReasonNotWritten = "NotWritten"
 	// ReasonNoNamespace: nothing is left to select once system namespaces are taken out.
 	ReasonNoNamespace = "NoNamespace"
+	// ReasonNamespaceConflict: an older Environment names a namespace of this one. All others are enforced.
+	ReasonNamespaceConflict = "NamespaceConflict"
+	// ReasonUnreadable: this build cannot read the object. What its entry selects is refused.
+	ReasonUnreadable = "Unreadable"
 )
 
+// maxMessage is the API server's limit for a condition's message, in bytes.
+const maxMessage = 32768
+
 // writeStatus sets the condition Enforced and returns how long to wait before it can become True.
-func (r *Reconciler) writeStatus(ctx context.Context, environment *v1alpha1.Environment, shared []string, writeErr error) (time.Duration, error) {
-	condition, wait := r.condition(environment, shared, writeErr)
+func (r *Reconciler) writeStatus(ctx context.Context, c coverage, writeErr error) (time.Duration, error) {
+	condition, wait := r.condition(c, writeErr)
+	environment := &c.environment.Environment
 	before := environment.DeepCopy()
 	condition.ObservedGeneration = environment.Generation
 	condition.LastTransitionTime = metav1.NewTime(r.options.Clock.Now())
@@ -37,31 +47,36 @@ func (r *Reconciler) writeStatus(ctx context.Context, environment *v1alpha1.Envi
 	if apiequality.Semantic.DeepEqual(before.Status, environment.Status) {
 		return wait, nil
 	}
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.options.Writer.Status().Patch(ctx, environment, patch); err != nil {
-		// The Environment may be gone by now: its entry goes with the event of that.
-		if client.IgnoreNotFound(err) == nil {
-			return 0, nil
-		}
+	err := r.patchStatus(ctx, environment, before)
+	// The Environment may be gone by now: its entry goes with the event of that.
+	if apierrors.IsNotFound(err) {
+		return 0, nil
+	}
+	if err != nil {
 		return 0, fmt.Errorf("writing the status of Environment %q: %w", environment.Name, err)
 	}
 	return wait, nil
 }
 
-func (r *Reconciler) condition(environment *v1alpha1.Environment, shared []string, writeErr error) (metav1.Condition, time.Duration) {
+// patchStatus sends the difference and takes the answer untyped: the object may hold what this build cannot read.
+func (r *Reconciler) patchStatus(ctx context.Context, environment, before *v1alpha1.Environment) error {
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	data, err := patch.Data(environment)
+	if err != nil {
+		return err
+	}
+	object := stored.Object(v1alpha1.KindEnvironment)
+	object.SetName(environment.Name)
+	return r.options.Writer.Status().Patch(ctx, object, client.RawPatch(patch.Type(), data))
+}
+
+func (r *Reconciler) condition(c coverage, writeErr error) (metav1.Condition, time.Duration) {
 	condition := metav1.Condition{Type: v1alpha1.ConditionEnforced, Status: metav1.ConditionFalse}
-	if writeErr != nil {
-		condition.Reason = ReasonNotWritten
-		condition.Message = writeErr.Error()
+	if reason, message := refusal(c, writeErr); reason != "" {
+		condition.Reason, condition.Message = reason, cut(message)
 		return condition, 0
 	}
-	selected := namespaces(environment)
-	if len(selected) == 0 {
-		condition.Reason = ReasonNoNamespace
-		condition.Message = "spec.namespaces names system namespaces only"
-		return condition, 0
-	}
-	if at, ok := r.writtenAt[environment.Name]; ok {
+	if at, ok := r.writtenAt[c.environment.Name]; ok {
 		if wait := r.options.Settle - r.options.Clock.Since(at); wait > 0 {
 			condition.Reason = ReasonPropagating
 			condition.Message = "the webhook's entry was written a moment ago"
@@ -70,10 +85,39 @@ func (r *Reconciler) condition(environment *v1alpha1.Environment, shared []strin
 	}
 	condition.Status = metav1.ConditionTrue
 	condition.Reason = ReasonServed
-	condition.Message = strings.Join(append([]string{
-		"the API server asks the webhook about " + quoted(selected),
-	}, shared...), "; ")
+	condition.Message = "the API server asks the webhook about " + quoted(c.namespaces)
 	return condition, 0
+}
+
+// refusal says why an Environment is not enforced as it asks to be, nothing where it is.
+func refusal(c coverage, writeErr error) (reason, message string) {
+	switch {
+	case writeErr != nil:
+		return ReasonNotWritten, writeErr.Error()
+	case c.environment.Err != nil:
+		until := "no namespace is guarded"
+		if len(c.namespaces) > 0 {
+			until = "until it can be read everything that is judged in " + quoted(c.namespaces) + " is refused"
+		}
+		return ReasonUnreadable, until + ": " + c.environment.Err.Error()
+	case len(c.conflicts) > 0:
+		message := strings.Join(c.conflicts, "; ")
+		if len(c.namespaces) > 0 {
+			message += "; the API server asks the webhook about " + quoted(c.namespaces)
+		}
+		return ReasonNamespaceConflict, message
+	case len(c.namespaces) == 0:
+		return ReasonNoNamespace, "spec.namespaces names system namespaces only"
+	}
+	return "", ""
+}
+
+// cut keeps a message within what the API server stores in a condition.
+func cut(message string) string {
+	if len(message) <= maxMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:maxMessage-len("…")], "") + "…"
 }
 
 func quoted(names []string) string {
