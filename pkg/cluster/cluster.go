@@ -22,6 +22,8 @@ type Config struct {
 	Namespace string
 	// OnWarning receives each warning of the API server once. It may be nil.
 	OnWarning func(string)
+	// OnUnread is told of each object that cannot be read and is left out. It may be nil.
+	OnUnread func(string)
 }
 
 // Cluster is a connection to one cluster. It implements the ports of package engine for any namespace;
@@ -30,6 +32,7 @@ type Cluster struct {
 	clients   kubernetes.Interface
 	dynamic   dynamic.Interface
 	namespace string
+	unread    func(string)
 }
 
 // New connects lazily: no request is sent before the first read.
@@ -51,12 +54,16 @@ func New(c Config) (*Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to the cluster: %w", err)
 	}
-	return NewFor(clients, dynamicClient, c.Namespace), nil
+	reached := NewFor(clients, dynamicClient, c.Namespace)
+	if c.OnUnread != nil {
+		reached.unread = c.OnUnread
+	}
+	return reached, nil
 }
 
 // NewFor returns a Cluster over clients that exist already.
 func NewFor(clients kubernetes.Interface, dynamicClient dynamic.Interface, namespace string) *Cluster {
-	return &Cluster{clients: clients, dynamic: dynamicClient, namespace: namespace}
+	return &Cluster{clients: clients, dynamic: dynamicClient, namespace: namespace, unread: func(string) {}}
 }
 
 // Ports returns the engine's ways into this cluster.

@@ -97,10 +97,7 @@ func (c *Cluster) Environments(ctx context.Context) ([]v1alpha1.Environment, err
 	if err != nil {
 		return nil, err
 	}
-	environments, err := list[v1alpha1.Environment](items)
-	if err != nil {
-		return nil, err
-	}
+	environments := list[v1alpha1.Environment](c, items, nil)
 	sort.Slice(environments, func(i, j int) bool { return environments[i].Name < environments[j].Name })
 	return environments, nil
 }

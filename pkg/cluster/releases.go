@@ -25,18 +25,6 @@ func (c *Cluster) rune(plural, namespace string) dynamic.ResourceInterface {
 	return c.dynamic.Resource(v1alpha1.Resource(plural)).Namespace(namespace)
 }
 
-func list[T any](items *unstructured.UnstructuredList) ([]T, error) {
-	result := make([]T, 0, len(items.Items))
-	for i := range items.Items {
-		object, err := typed[T](&items.Items[i])
-		if err != nil {
-			return nil, err
-		}
-		result = append(result, *object)
-	}
-	return result, nil
-}
-
 func specOf(t release.Template) (map[string]any, error) {
 	var value struct {
 		Spec map[string]any `json:"spec"`
@@ -73,24 +61,25 @@ func (c *Cluster) UpdateStatus(ctx context.Context, r *engine.Release) (*engine.
 	return releaseOf(u)
 }
 
-// ListReleases implements engine.Requests.
+// ListReleases implements engine.Requests. A Release that cannot be read is left out with a warning,
+// unless it may be one of the workload's that has not ended: that is an *engine.UnreadableError.
 func (c *Cluster) ListReleases(ctx context.Context, namespace, workload string) ([]v1alpha1.Release, error) {
 	items, err := c.rune("releases", namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, err
 	}
-	all, err := list[v1alpha1.Release](items)
-	if err != nil {
-		return nil, err
-	}
 	// Not by label: a Release made by other tools may lack ours.
 	var own []v1alpha1.Release
-	for i := range all {
-		if workload == "" || all[i].Spec.Workload.Name == workload {
-			own = append(own, all[i])
+	for _, r := range list[v1alpha1.Release](c, items, func(u *unstructured.Unstructured, cause error) {
+		if workload != "" && mayBeOf(u, workload) && !hasEnded(u) {
+			err = &engine.UnreadableError{Namespace: namespace, Name: u.GetName(), Workload: workload, Cause: cause}
+		}
+	}) {
+		if workload == "" || r.Spec.Workload.Name == workload {
+			own = append(own, r)
 		}
 	}
-	return own, nil
+	return own, err
 }
 
 // CreateRelease implements engine.Requests.
@@ -170,5 +159,5 @@ func (c *Cluster) ListApprovals(ctx context.Context, namespace string) ([]v1alph
 	if err != nil {
 		return nil, err
 	}
-	return list[v1alpha1.Approval](items)
+	return list[v1alpha1.Approval](c, items, nil), nil
 }

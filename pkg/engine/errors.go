@@ -71,6 +71,20 @@ func (e *InFlightError) Error() string {
 		e.Release.Name, w, phaseWord(e.Release.Status.Phase), deploymentArgument(e.Release.Namespace, w))
 }
 
+// UnreadableError says that a release of the workload may be in flight, but cannot be read.
+type UnreadableError struct {
+	Namespace, Name, Workload string
+	Cause                     error
+}
+
+func (e *UnreadableError) Error() string {
+	return fmt.Sprintf("release %[1]q of Deployment %[2]q has not ended and cannot be read: %[3]v: look at kubectl get release %[1]s -n %[4]s -o yaml; once nothing of it is left, an administrator removes it with kubectl delete release %[1]s -n %[4]s",
+		e.Name, e.Workload, e.Cause, e.Namespace)
+}
+
+// Unwrap gives what is wrong with it.
+func (e *UnreadableError) Unwrap() error { return e.Cause }
+
 func phaseWord(p v1alpha1.Phase) v1alpha1.Phase {
 	if p == "" {
 		return v1alpha1.PhasePending

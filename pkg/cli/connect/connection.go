@@ -31,6 +31,8 @@ type Connection struct {
 	Kube kubernetes.Interface
 	// Rune reads and writes the kinds of v1alpha1.
 	Rune rest.Interface
+
+	unread *unread
 }
 
 // ErrNoCluster says that neither a file nor a flag nor a Pod's environment names an API server.
@@ -57,7 +59,12 @@ func Open(flags *genericclioptions.ConfigFlags, w io.Writer) (*Connection, error
 	config.QPS = -1
 	config.UserAgent = "kubectl-rune/" + version.Get().String()
 	config.WarningHandler = rest.NewWarningWriter(w, rest.WarningWriterOptions{Deduplicate: true})
-	return open(config, namespace, given)
+	connection, err := open(config, namespace, given)
+	if err != nil {
+		return nil, err
+	}
+	connection.unread = &unread{w: w}
+	return connection, nil
 }
 
 // guessed tells whether the server is not configured anywhere but clientcmd's default for tests,

@@ -94,16 +94,15 @@ func (c *Connection) Release(ctx context.Context, namespace, name string) (*v1al
 	return found, nil
 }
 
-// Releases lists the Releases of one workload, the newest first.
+// Releases lists the Releases of one workload, the newest first, without those that cannot be read.
 func (c *Connection) Releases(ctx context.Context, namespace, workload string) ([]v1alpha1.Release, error) {
-	list := &v1alpha1.ReleaseList{}
-	err := c.Rune.Get().Namespace(namespace).Resource("releases").
-		Param("labelSelector", ofWorkload(workload)).Do(ctx).Into(list)
+	releases, err := list[v1alpha1.Release](c.Rune.Get().Namespace(namespace).Resource("releases").
+		Param("labelSelector", ofWorkload(workload)).Do(ctx), "release", c.unread)
 	if err != nil {
 		return nil, fmt.Errorf("listing releases of deployment %q: %w", workload, err)
 	}
-	sort.SliceStable(list.Items, func(i, j int) bool { return Newer(&list.Items[i], &list.Items[j]) })
-	return list.Items, nil
+	sort.SliceStable(releases, func(i, j int) bool { return Newer(&releases[i], &releases[j]) })
+	return releases, nil
 }
 
 // Newer orders Releases of one workload: by creation, then by the longer and greater name, because
@@ -120,14 +119,13 @@ func Newer(a, b *v1alpha1.Release) bool {
 
 // Approvals lists the Approvals of one Release, told from those of a former Release of the same name by UID.
 func (c *Connection) Approvals(ctx context.Context, release *v1alpha1.Release) ([]v1alpha1.Approval, error) {
-	list := &v1alpha1.ApprovalList{}
-	err := c.Rune.Get().Namespace(release.Namespace).Resource("approvals").
-		Param("labelSelector", ofWorkload(release.Spec.Workload.Name)).Do(ctx).Into(list)
+	approvals, err := list[v1alpha1.Approval](c.Rune.Get().Namespace(release.Namespace).Resource("approvals").
+		Param("labelSelector", ofWorkload(release.Spec.Workload.Name)).Do(ctx), "approval", c.unread)
 	if err != nil {
 		return nil, fmt.Errorf("listing approvals of release %q: %w", release.Name, err)
 	}
 	var own []v1alpha1.Approval
-	for _, approval := range list.Items {
+	for _, approval := range approvals {
 		if approval.Spec.Release.UID == release.UID {
 			own = append(own, approval)
 		}
@@ -135,13 +133,14 @@ func (c *Connection) Approvals(ctx context.Context, release *v1alpha1.Release) (
 	return own, nil
 }
 
-// Environments lists all Environments, sorted by name as the API server does.
+// Environments lists all Environments, sorted by name as the API server does, without those that
+// cannot be read.
 func (c *Connection) Environments(ctx context.Context) ([]v1alpha1.Environment, error) {
-	list := &v1alpha1.EnvironmentList{}
-	if err := c.Rune.Get().Resource("environments").Do(ctx).Into(list); err != nil {
+	environments, err := list[v1alpha1.Environment](c.Rune.Get().Resource("environments").Do(ctx), "environment", c.unread)
+	if err != nil {
 		return nil, fmt.Errorf("listing environments: %w", err)
 	}
-	return list.Items, nil
+	return environments, nil
 }
 
 // Username asks the API server for the caller's name.

@@ -51,7 +51,9 @@ type Driver struct {
 // New connects the engine to a cluster.
 func New(connection *connect.Connection, streams genericiooptions.IOStreams) (*Driver, error) {
 	warned := &warnings{w: streams.ErrOut}
-	reached, err := cluster.New(cluster.Config{REST: connection.Config, Namespace: connection.Namespace, OnWarning: warned.print})
+	reached, err := cluster.New(cluster.Config{
+		REST: connection.Config, Namespace: connection.Namespace, OnWarning: warned.print, OnUnread: connection.WarnUnread,
+	})
 	if err != nil {
 		return nil, err
 	}
