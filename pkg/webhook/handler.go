@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -40,6 +41,9 @@ type handlers struct {
 	log     logr.Logger
 	// known tells whether an Environment of this name exists, for the metrics: anybody can make up paths.
 	known func(ctx context.Context, environment string) bool
+	// absent says what is wrong with a path whose Environment does not exist. It is nil where an
+	// Environment can be deleted while its entries still are around: there nothing may be refused for it.
+	absent func() error
 }
 
 // errNoRequest is the answer to a body that is JSON and no admission review.
@@ -117,10 +121,13 @@ func (h *handlers) handle(ctx context.Context, phase string, judge answer, reque
 	start := h.clock.Now()
 	ctx, cancel := context.WithTimeout(ctx, to.deadline.Sub(start))
 	defer cancel()
-	response := judge(ctx, to.environment, &request.AdmissionRequest)
-	environment := to.environment
-	if !h.known(ctx, environment) {
+	environment, known := to.environment, h.known(ctx, to.environment)
+	if !known {
 		environment = unknownEnvironment
+	}
+	response := h.refuseAbsent(to.environment, known, request)
+	if response == nil {
+		response = judge(ctx, to.environment, &request.AdmissionRequest)
 	}
 	h.metrics.observe(observation{
 		environment: environment,
@@ -130,4 +137,15 @@ func (h *handlers) handle(ctx context.Context, phase string, judge answer, reque
 		duration:    h.clock.Since(start),
 	})
 	return ctrladmission.Response{AdmissionResponse: *response}
+}
+
+// refuseAbsent returns the denial of a path that names no Environment, nil where the request is to be judged.
+func (h *handlers) refuseAbsent(environment string, known bool, request ctrladmission.Request) *admissionv1.AdmissionResponse {
+	if known || h.absent == nil {
+		return nil
+	}
+	h.log.Info("refused: the path names no Environment", "environment", environment)
+	response := ctrladmission.Errored(http.StatusNotFound, fmt.Errorf("there is no Environment %q: %w", environment, h.absent()))
+	response.UID = request.UID
+	return &response.AdmissionResponse
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -119,6 +120,23 @@ func TestPathChoosesPhaseAndEnvironment(t *testing.T) {
 		if recorder, _ := newEndpoint(t).post(t, target, review(t)); recorder.Code == http.StatusOK {
 			t.Errorf("%s is served", target)
 		}
+	}
+}
+
+// In a cluster an Environment may be deleted while API servers still know its entries: the judge decides.
+func TestUnknownEnvironmentIsLeftToTheJudgeUnlessNoneCanVanish(t *testing.T) {
+	e := newEndpoint(t)
+	if _, response := e.post(t, "/validate/gone", review(t)); !response.Allowed || e.judge.environment != "gone" {
+		t.Errorf("with an API server: %+v", response)
+	}
+	e = newEndpoint(t)
+	e.handlers.absent = func() error { return errors.New(`it holds "production"`) }
+	_, response := e.post(t, "/mutate/gone", review(t))
+	if response.Allowed || response.Result.Code != http.StatusNotFound || response.UID != "u-1" || e.judge.request != nil {
+		t.Errorf("from files: %+v", response)
+	}
+	if _, response := e.post(t, "/mutate/production", review(t)); !response.Allowed {
+		t.Errorf("from files, an Environment that exists: %+v", response)
 	}
 }
 

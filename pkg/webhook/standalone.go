@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -47,7 +49,11 @@ func RunFiles(ctx context.Context, options FileOptions) error {
 		options.bindTo("localhost")
 		options.URL = "https://" + net.JoinHostPort("localhost", fmt.Sprint(options.Port))
 	}
-	source, err := files.Open(ctx, os.DirFS(options.Directory), options.Log.WithName("files"))
+	directory, err := openDirectory(options.Directory)
+	if err != nil {
+		return err
+	}
+	source, err := files.Open(ctx, directory, options.Log.WithName("files"))
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", options.Directory, err)
 	}
@@ -131,9 +137,30 @@ func newFileServer(options FileOptions, source *files.Source, certificates *cert
 			_, err := source.Environment(ctx, environment)
 			return err == nil
 		},
+		absent: func() error { return fmt.Errorf("%s holds %s", options.Directory, environmentNames(source.Set())) },
 	}
 	h.register(server.Register)
 	return server, nil
+}
+
+// environmentNames lists what a path may name.
+func environmentNames(set *files.Set) string {
+	if len(set.Environments) == 0 {
+		return "none"
+	}
+	names := make([]string, len(set.Environments))
+	for i := range set.Environments {
+		names[i] = set.Environments[i].Name
+	}
+	return `"` + strings.Join(names, `", "`) + `"`
+}
+
+// openDirectory fails with the directory's own name where it is missing or none.
+func openDirectory(path string) (fs.FS, error) {
+	if _, err := os.ReadDir(path); err != nil {
+		return nil, fmt.Errorf("reading --config: %w", err)
+	}
+	return os.DirFS(path), nil
 }
 
 // servePlain serves HTTP until ctx ends; no address or "0" serves nothing.

@@ -176,6 +176,14 @@ func TestServingFromFiles(t *testing.T) {
 		t.Errorf("a Deployment that needs approval: %+v", got.Result)
 	}
 
+	for _, made := range []string{"prodution", "x"} {
+		got = s.ask(t, made, deployment(`"memory":"1Mi"`, ""))
+		want := fmt.Sprintf("there is no Environment %q: %s holds %q, %q", made, s.config, "production", "staging")
+		if got.Allowed || got.Result.Code != http.StatusNotFound || got.Result.Message != want {
+			t.Errorf("an Environment that does not exist: %+v, want %q", got.Result, want)
+		}
+	}
+
 	changed := strings.Replace(environments, "limits.memory", "limits.cpu", 1)
 	if err := os.WriteFile(filepath.Join(s.config, "env.yaml"), []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
@@ -183,4 +191,15 @@ func TestServingFromFiles(t *testing.T) {
 	eventually(t, "the changed file counts", func() bool {
 		return !s.ask(t, "staging", deployment(`"memory":"1Mi"`, "")).Allowed
 	})
+}
+
+func TestMissingDirectoryIsNamed(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "none")
+	err := RunFiles(t.Context(), FileOptions{
+		Options: Options{Images: noImages{}, Log: logr.Discard(), Clock: clock.RealClock{}}, Directory: missing,
+	})
+	want := "reading --config: open " + missing + ": no such file or directory"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
 }
