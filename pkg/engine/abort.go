@@ -46,6 +46,12 @@ func (e *Engine) abort(ctx context.Context, r *v1alpha1.Release, opts AbortOptio
 func (d *driver) back(ctx context.Context, reason string) error {
 	d.setPhase(v1alpha1.PhaseAborting, reason)
 	d.event(Event{Type: EventAborting, Message: reason})
+	if d.workloadGone(ctx) {
+		d.orphaned, d.kept = true, true
+		for i := range d.impl {
+			d.impl[i] = abandon{}
+		}
+	}
 	for i := len(d.rel.Status.Steps) - 1; i >= 0; i-- {
 		s := &d.rel.Status.Steps[i]
 		if !release.Touched(s.State) {
@@ -89,7 +95,7 @@ func (d *driver) undo(ctx context.Context, i int) error {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.As(err, &stop), errors.Is(err, ErrLeaseLost):
+		case errors.As(err, &stop), errors.Is(err, ErrLeaseLost), errors.Is(err, errVanished):
 			return err
 		case err != nil:
 			attempt++

@@ -24,7 +24,11 @@ type driver struct {
 	impl  []step
 
 	// restore lets an abort replace a template that another hand wrote.
-	restore    bool
+	restore bool
+	// vanished: the Release was deleted; orphaned: its Deployment was; kept: a template by another hand
+	// was left in place.
+	vanished, orphaned, kept bool
+
 	abortAsked string
 	looked     time.Time
 	timedOut   bool
@@ -53,9 +57,12 @@ func (e *Engine) drive(ctx context.Context, r *v1alpha1.Release, abort *AbortOpt
 	keeper.Go(func() { l.keep(work, func() { lost(ErrLeaseLost) }) })
 	d := &driver{Engine: e, lease: l, smoked: map[string]time.Time{}}
 	result, err := d.run(work, r, abort)
+	if errors.Is(err, errVanished) {
+		err = d.rescue(work)
+	}
 	lost(nil)
 	keeper.Wait()
-	l.end(ctx, err == nil && d.rel != nil && d.rel.Ended())
+	l.end(ctx, d.vanished || d.orphaned || (err == nil && d.rel != nil && d.rel.Ended()))
 	return result, err
 }
 
@@ -203,8 +210,8 @@ func (d *driver) apply(ctx context.Context, i int) (reason string, err error) {
 	}
 	d.stepEvent(i, "")
 	for attempt := 0; ; {
-		if reason := d.interrupted(ctx); reason != "" {
-			return reason, nil
+		if reason, err := d.interrupted(ctx); err != nil || reason != "" {
+			return reason, err
 		}
 		p, err := d.impl[i].apply(ctx, d)
 		var failed *failure
@@ -252,7 +259,7 @@ func (d *driver) classify(ctx context.Context, err error) (message string, end e
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
-	case errors.As(err, &stop), errors.Is(err, ErrLeaseLost):
+	case errors.As(err, &stop), errors.Is(err, ErrLeaseLost), errors.Is(err, errVanished):
 		return "", err
 	case apierrors.IsConflict(err):
 		// Another hand wrote the object, or another driver.
@@ -270,26 +277,32 @@ func (d *driver) classify(ctx context.Context, err error) (message string, end e
 }
 
 // interrupted looks for a reason to take the release back from outside a step.
-func (d *driver) interrupted(ctx context.Context) string {
-	d.look(ctx)
-	if d.abortAsked != "" {
-		return d.abortAsked
+func (d *driver) interrupted(ctx context.Context) (string, error) {
+	if err := d.look(ctx); err != nil {
+		return "", err
 	}
-	return d.overdue()
+	if d.abortAsked != "" {
+		return d.abortAsked, nil
+	}
+	return d.overdue(), nil
 }
 
-// look reads the journal now and then for a request to abort. An error is no reason to do anything:
-// the next write of the journal will find it again.
-func (d *driver) look(ctx context.Context) {
+// look reads the journal now and then for a request to abort, and whether it is still there. Any other
+// error is no reason to do anything: the next write of the journal will find it again.
+func (d *driver) look(ctx context.Context) error {
 	now := d.opts.Clock.Now()
 	if now.Sub(d.looked) < journalPoll {
-		return
+		return nil
 	}
 	d.looked = now
 	rel, err := d.ports.Journal.GetRelease(ctx, d.rel.Namespace, d.rel.Name)
-	if err == nil && rel.UID == d.rel.UID {
+	switch {
+	case apierrors.IsNotFound(err), err == nil && rel.UID != d.rel.UID:
+		return errVanished
+	case err == nil:
 		d.abortAsked = orElse(d.abortAsked, rel.Annotations[release.AnnotationAbort])
 	}
+	return nil
 }
 
 // delay is the time until a step is applied again: what it asked for, or a growing one after errors.

@@ -173,6 +173,16 @@ func denial(object string, err error) *PolicyError {
 	return nil
 }
 
+// refusedByAdmission tells whether a webhook denied a write, or could not be asked for its answer: the
+// API server's words for both are in k8s.io/apiserver/pkg/admission/plugin/webhook.
+func refusedByAdmission(err error) bool {
+	var status apierrors.APIStatus
+	if err == nil || !errors.As(err, &status) {
+		return false
+	}
+	return denial("", err) != nil || apierrors.IsForbidden(err) || strings.Contains(status.Status().Message, "failed calling webhook")
+}
+
 // permanent tells whether sending a write again cannot help.
 func permanent(err error) bool {
 	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) ||

@@ -40,7 +40,7 @@ func (d *driver) save(ctx context.Context) error {
 				}
 				continue
 			case apierrors.IsNotFound(err):
-				return d.vanished()
+				return errVanished
 			case permanent(err):
 				return fmt.Errorf("writing the journal of release %q: %w", d.rel.Name, err)
 			default:
@@ -53,21 +53,16 @@ func (d *driver) save(ctx context.Context) error {
 	}
 }
 
-func (d *driver) vanished() error {
-	w := d.rel.Spec.Workload.Name
-	return &JournalError{Message: fmt.Sprintf("release %q was deleted while it was running, and its journal with it: look at deployment/%s, then run kubectl rollout resume deployment/%s", d.rel.Name, w, w)}
-}
-
 // catchUp takes over the stored object's metadata and keeps what this driver knows of the status.
 func (d *driver) catchUp(ctx context.Context) error {
 	stored, err := d.ports.Journal.GetRelease(ctx, d.rel.Namespace, d.rel.Name)
 	switch {
 	case apierrors.IsNotFound(err):
-		return d.vanished()
+		return errVanished
 	case err != nil:
 		return fmt.Errorf("reading release %q: %w", d.rel.Name, err)
 	case stored.UID != d.rel.UID:
-		return d.vanished()
+		return errVanished
 	}
 	// Whoever holds the Lease owns the status, whatever another driver wrote into it before.
 	if err := d.lease.check(ctx); err != nil {

@@ -35,17 +35,20 @@ func (d *driver) stable(ctx context.Context) (*Deployment, error) {
 	name := d.rel.Spec.Workload.Name
 	stable, err := d.ports.Workloads.GetDeployment(ctx, d.rel.Namespace, name)
 	if apierrors.IsNotFound(err) {
-		return nil, d.stop(fmt.Sprintf("Deployment %q was deleted by another hand", name),
-			fmt.Sprintf("kubectl delete release %s   (give the release up; its canary goes with it)", d.rel.Name))
+		return nil, d.orphan(fmt.Sprintf("Deployment %q was deleted by another hand", name))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading Deployment %q: %w", name, err)
 	}
 	if stable.UID != d.uid() {
-		return nil, d.stop(fmt.Sprintf("Deployment %q was deleted and made anew by another hand (UID %s, wanted %s)", name, stable.UID, d.uid()),
-			fmt.Sprintf("kubectl delete release %s   (give the release up; its canary goes with it)", d.rel.Name))
+		return nil, d.orphan(fmt.Sprintf("Deployment %q was deleted and made anew by another hand (UID %s, wanted %s)", name, stable.UID, d.uid()))
 	}
 	return stable, nil
+}
+
+func (d *driver) orphan(message string) error {
+	d.orphaned = true
+	return d.stop(message, fmt.Sprintf("kubectl rune abort release/%s -n %s   (give the release up; its canary goes with it)", d.rel.Name, d.rel.Namespace))
 }
 
 // canary reads the second Deployment; nil where there is none.

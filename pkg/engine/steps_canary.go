@@ -241,7 +241,13 @@ func (d *driver) shrinkCanary(ctx context.Context) (progress, error) {
 		return progress{done: true}, nil
 	}
 	if release.Replicas(&canary.Deployment) > 0 {
-		return progress{after: poll / 4}, d.scale(ctx, canary, 0)
+		err := d.scale(ctx, canary, 0)
+		if refusedByAdmission(err) {
+			// A deletion asks no webhook: the pods leave service though the webhook be down.
+			d.event(Event{Type: EventWarning, Message: fmt.Sprintf("%v: deleting Deployment %q instead", err, canary.Name)})
+			err = d.deleteDeployment(ctx, canary, metav1.DeletePropagationBackground)
+		}
+		return progress{after: poll / 4}, err
 	}
 	return progress{done: true}, nil
 }

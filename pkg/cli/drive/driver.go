@@ -146,7 +146,8 @@ const patience = 3 * time.Second
 // stopped says in which state an unfinished release was left and what to do with it.
 func (d *Driver) stopped(ctx context.Context, r *v1alpha1.Release, err error) error {
 	var held *engine.HeldError
-	if errors.As(err, &held) {
+	var deleted *engine.DeletedError
+	if errors.As(err, &held) || errors.As(err, &deleted) {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -154,7 +155,13 @@ func (d *Driver) stopped(ctx context.Context, r *v1alpha1.Release, err error) er
 	}
 	fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	if latest, readErr := d.Journal.Release(fresh, r.Namespace, r.Name); readErr == nil {
+	latest, readErr := d.Journal.Release(fresh, r.Namespace, r.Name)
+	var missing *connect.Missing
+	switch {
+	case errors.As(readErr, &missing):
+		// There is nothing to continue or to take back.
+		return err
+	case readErr == nil:
 		r = latest
 	}
 	if r.Ended() {
