@@ -3,12 +3,10 @@ package admission
 import (
 	"context"
 	"fmt"
-	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
@@ -45,10 +43,15 @@ func (j *Judge) approvalFact(ctx context.Context, environment *v1alpha1.Environm
 	if err != nil {
 		return nil, err
 	}
-	if exempt, err = j.wayBack(ctx, environment.Name, c, object, hash, names); err != nil || exempt != "" {
+	exempt, closed, err := j.wayBack(ctx, environment, c, object, hash, names)
+	if err != nil || exempt != "" {
 		return &policy.ApprovalFact{Exempt: exempt}, err
 	}
-	return j.releaseFact(ctx, environment.Name, c, object, hash)
+	fact, err := j.releaseFact(ctx, environment.Name, c, object, hash)
+	if err == nil && fact.Problem != "" && closed != "" {
+		fact.Problem = closed
+	}
+	return fact, err
 }
 
 // releaseNames returns the Releases that the object points to now and pointed to before.
@@ -68,44 +71,6 @@ func releaseNames(request *admissionv1.AdmissionRequest, object *metav1.ObjectMe
 		names = append(names, name)
 	}
 	return names, nil
-}
-
-// The way back is open until a release's deadline and the grace after it: the driver begins to take a
-// release back at the deadline, and must still be able to then. The deadline is the requester's choice, so
-// it counts up to longestFlight only.
-const (
-	wayBackGrace  = time.Hour
-	longestFlight = 24 * time.Hour
-)
-
-// wayBack keeps the return to the former template open while a release is in flight: from its
-// creation to its deadline and a grace, whatever its status says.
-func (j *Judge) wayBack(ctx context.Context, environment string, c *candidate, object *metav1.ObjectMeta, hash string, names []string) (string, error) {
-	if c.old == nil || c.subject.Kind != deploymentKind().GroupKind() {
-		return "", nil
-	}
-	former, err := templatehash.OfJSON(c.old.Template)
-	if err != nil {
-		return "", fmt.Errorf("reading the former state: %w", err)
-	}
-	for _, name := range names {
-		release, problem, err := j.findRelease(ctx, environment, c.request.Namespace, name)
-		if err != nil {
-			return "", err
-		}
-		if problem != "" || !isWorkloadOf(release, c.subject.Kind, c.subject.Name, object.UID) {
-			continue
-		}
-		from, to, err := release.hashes()
-		if err != nil {
-			return "", err
-		}
-		end := release.CreationTimestamp.Add(min(deadlineOf(&release.Release), longestFlight) + wayBackGrace)
-		if hash == from && former == to && j.Clock.Now().Before(end) {
-			return fmt.Sprintf("the way back of Release %q", name), nil
-		}
-	}
-	return "", nil
 }
 
 // rollbackExemption admits a template that the Deployment has run, where the environment says so.
@@ -149,25 +114,20 @@ func (j *Judge) releaseFact(ctx context.Context, environment string, c *candidat
 	if err != nil || problem != "" {
 		return &policy.ApprovalFact{Problem: problem}, err
 	}
-	_, to, err := release.hashes()
-	if err != nil {
-		return nil, err
+	if problem, err = j.uncovered(ctx, c, object, release, hash); err != nil || problem != "" {
+		return &policy.ApprovalFact{Problem: problem}, err
 	}
-	isCanary := c.subject.Kind == deploymentKind().GroupKind() && c.subject.Name == release.Name
-	switch {
-	case !isCanary && !isWorkloadOf(release, c.subject.Kind, c.subject.Name, object.UID):
-		return &policy.ApprovalFact{Problem: fmt.Sprintf("Release %q is for %s %q (UID %q), not for %s",
-			name, release.Spec.Workload.Kind, release.Spec.Workload.Name, release.Spec.Workload.UID, c.subject)}, nil
-	case hash != to:
-		return &policy.ApprovalFact{Problem: fmt.Sprintf("the pod template is not the one of Release %q (spec.to): "+
-			"what was approved must be what runs", name)}, nil
-	}
+	return j.consentTo(ctx, release, hash)
+}
+
+// consentTo returns who approved a Release whose spec.to has a hash.
+func (j *Judge) consentTo(ctx context.Context, release *releaseRecord, to string) (*policy.ApprovalFact, error) {
 	approvals, err := j.sealedApprovals(ctx, release)
 	if err != nil {
 		return nil, err
 	}
 	return &policy.ApprovalFact{
-		Release: name, RequestedBy: release.Spec.RequestedBy, TemplateHash: hash, Approvals: approvals, Now: j.Clock.Now(),
+		Release: release.Name, RequestedBy: release.Spec.RequestedBy, TemplateHash: to, Approvals: approvals, Now: j.Clock.Now(),
 	}, nil
 }
 
@@ -199,14 +159,6 @@ func (j *Judge) sealedApprovals(ctx context.Context, release *releaseRecord) ([]
 		}
 	}
 	return approvals, nil
-}
-
-// isWorkloadOf tells whether an object is the one that a Release is for. The UID counts where both
-// have one: a Release that creates its workload knows none, and a new object may not have one yet.
-func isWorkloadOf(release *releaseRecord, kind schema.GroupKind, name string, uid types.UID) bool {
-	workload := release.Spec.Workload
-	return kind == deploymentKind().GroupKind() && workload.Kind == kind.Kind && workload.Name == name &&
-		(workload.UID == "" || uid == "" || workload.UID == uid)
 }
 
 func readMeta(raw []byte) (*metav1.ObjectMeta, error) {

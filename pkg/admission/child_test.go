@@ -187,3 +187,40 @@ func TestOnlyControllersWriteControllerRevisions(t *testing.T) {
 		})
 	}
 }
+
+func TestAPodRunsTheDigestOfItsOwnersTemplate(t *testing.T) {
+	other := "r.local/other:v1@" + digestOne
+	tests := map[string]struct {
+		pod     string
+		refused bool
+	}{
+		"the same reference":                      {pod: "r.local/web:v1@" + digestOne},
+		"the same digest without the tag":         {pod: "r.local/web@" + digestOne},
+		"what the tag names now":                  {pod: "r.local/web:v1@" + digestTwo, refused: true},
+		"the tag alone":                           {pod: "r.local/web:v1", refused: true},
+		"the same digest of another repository":   {pod: other, refused: true},
+		"the same digest of another registry":     {pod: "elsewhere.org/web:v1@" + digestOne, refused: true},
+		"a digest that only begins like the same": {pod: "r.local/web:v1@" + digestOne[:70], refused: true},
+	}
+	spec := map[string]string{
+		"container":      `{"containers":[{"name":"app","image":%q}]}`,
+		"init container": `{"containers":[],"initContainers":[{"name":"app","image":%q}]}`,
+		"image volume":   `{"containers":[],"volumes":[{"name":"data","image":{"reference":%q}}]}`,
+	}
+	for name, tt := range tests {
+		for place, format := range spec {
+			t.Run(place+" "+name, func(t *testing.T) {
+				w := newWorld(t)
+				w.environment.Spec.Rules.Approval = &v1alpha1.ApprovalRules{}
+				w.store(object("apps/v1", "ReplicaSet", "web-abc", "rs1", fmt.Sprintf(`{"spec":`+format+`}`, "r.local/web:v1@"+digestOne)))
+				made := pod(fmt.Sprintf(format, tt.pod), ownedBy("apps/v1", "ReplicaSet", "web-abc", "rs1"))
+				response := w.validate(review{object: made, user: controller("replicaset-controller")})
+				if tt.refused {
+					requireRefused(t, response, "does not match the pod template of its owner", "[approval]")
+				} else {
+					requireAllowed(t, response)
+				}
+			})
+		}
+	}
+}

@@ -24,6 +24,9 @@ func template(image string) string {
 	return fmt.Sprintf(`{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"app","image":%q,"fieldOfTheFuture":7}]}}`, image)
 }
 
+// next is the pod template that Releases bring in worlds that ask for approval: by digest.
+func next() string { return template("r.local/web:v2@" + digestTwo) }
+
 // object makes a workload in JSON; annotations and owners may be empty.
 func object(apiVersion, kind, name, uid, template string, more ...string) []byte {
 	metadata := append([]string{fmt.Sprintf(`"name":%q,"namespace":"prod"`, name)}, more...)
@@ -106,7 +109,7 @@ func releaseInFlight(t *testing.T, rules *v1alpha1.ApprovalRules) *world {
 	w := newWorld(t)
 	w.environment.Spec.Rules.Approval = rules
 	w.store(deployment("web", "d1", template("r.local/web:v1")))
-	w.admit(review{object: release("web-7", "d1", template("r.local/web:v2")), user: user("ann")})
+	w.admit(review{object: release("web-7", "d1", next()), user: user("ann")})
 	return w
 }
 
@@ -132,7 +135,7 @@ func (w *world) stampedIn(environment string, raw []byte, by authenticationv1.Us
 // toV2 is the update of web from v1 to v2 on behalf of Release web-7.
 func toV2() review {
 	return review{
-		object: deployment("web", "d1", template("r.local/web:v2"), pointsTo("web-7")),
+		object: deployment("web", "d1", next(), pointsTo("web-7")),
 		old:    deployment("web", "d1", template("r.local/web:v1")),
 		user:   user("ann"),
 	}

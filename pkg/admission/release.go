@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -70,7 +71,7 @@ func (j *Judge) stampRelease(ctx context.Context, environment string, request *a
 	}
 	d := decision{judged: true, what: fmt.Sprintf("Release %q", r.Name)}
 	had, hadFrom := r.Spec, r.from
-	from, violations, err := j.judgeRelease(ctx, request, r)
+	from, violations, err := j.judgeRelease(ctx, environment, request, r)
 	if err != nil || len(violations) > 0 {
 		d.verdict = policy.NewVerdict(violations...)
 		return d, err
@@ -105,15 +106,22 @@ func addIfDifferent[T comparable](patch []jsonpatch.Operation, path string, have
 }
 
 // judgeRelease says what is wrong with a new Release, and returns the template that runs now.
-func (j *Judge) judgeRelease(ctx context.Context, request *admissionv1.AdmissionRequest, r *releaseRecord) (from json.RawMessage, violations []policy.Violation, err error) {
+func (j *Judge) judgeRelease(ctx context.Context, environment string, request *admissionv1.AdmissionRequest, r *releaseRecord) (from json.RawMessage, violations []policy.Violation, err error) {
 	refuse := func(field, format string, args ...any) {
 		violations = append(violations, policy.Violation{Rule: RuleRelease, Field: field, Message: fmt.Sprintf(format, args...)})
 	}
 	if r.Name == "" {
 		refuse("metadata.name", "a Release needs a name of its own, not generateName: its seal binds the name")
 	}
-	if _, hashErr := templatehash.OfJSON(r.to); hashErr != nil {
-		refuse("spec.to", "must be a pod template: %s", hashErr)
+	template, readErr := policy.NewTemplate("spec.to", r.to)
+	if _, hashErr := templatehash.OfJSON(r.to); hashErr != nil || readErr != nil {
+		refuse("spec.to", "must be a pod template: %s", cmp.Or(hashErr, readErr))
+	} else {
+		tags, err := j.judgeDigests(ctx, environment, r, template)
+		if err != nil {
+			return nil, nil, err
+		}
+		violations = append(violations, tags...)
 	}
 	workload := r.Spec.Workload
 	if workload.Kind != deploymentKind().Kind {
@@ -138,6 +146,25 @@ func (j *Judge) judgeRelease(ctx context.Context, request *admissionv1.Admission
 	return from, violations, err
 }
 
+// judgeDigests refuses tags where people approve what runs. Only a rollback that needs no approval may go
+// back to a template as it stood.
+func (j *Judge) judgeDigests(ctx context.Context, name string, r *releaseRecord, template *policy.Subject) ([]policy.Violation, error) {
+	environment, err := j.environment(ctx, name)
+	if err != nil || environment == nil || environment.Spec.Rules.Approval == nil {
+		return nil, err
+	}
+	if r.Spec.Action == v1alpha1.ActionRollback && environment.Spec.Rules.Approval.Rollback == v1alpha1.RollbackApprovalNone {
+		return nil, nil
+	}
+	var violations []policy.Violation
+	for _, slot := range template.ImagesWithoutDigest() {
+		violations = append(violations, policy.Violation{Rule: RuleRelease, Field: slot.Field, Message: fmt.Sprintf(
+			"image %q of %s must be named by its digest (NAME:TAG@sha256:…), because environment %q asks for approval and a tag can move after it: `kubectl rune canary` writes digests by itself",
+			slot.Image, slot.Owner, name)})
+	}
+	return violations, nil
+}
+
 // validateRelease accepts a new Release only with the stamps that the mutating side gave for this very
 // request, and no change of a spec.
 func (j *Judge) validateRelease(ctx context.Context, environment string, request *admissionv1.AdmissionRequest) (decision, error) {
@@ -149,7 +176,7 @@ func (j *Judge) validateRelease(ctx context.Context, environment string, request
 		return decision{}, err
 	}
 	d := decision{judged: true, what: fmt.Sprintf("Release %q", r.Name)}
-	from, violations, err := j.judgeRelease(ctx, request, r)
+	from, violations, err := j.judgeRelease(ctx, environment, request, r)
 	if err != nil {
 		return d, err
 	}

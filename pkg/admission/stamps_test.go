@@ -173,7 +173,7 @@ func TestAnApprovalIsStampedWithWhatTheWebhookSees(t *testing.T) {
 	if err := json.Unmarshal(patched, &a); err != nil {
 		t.Fatal(err)
 	}
-	hash, err := templatehash.OfJSON([]byte(template("r.local/web:v2")))
+	hash, err := templatehash.OfJSON([]byte(next()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestNothingIsSealedForANamespaceThatTheEnvironmentDoesNotCover(t *testing.T
 	tests := map[string]struct {
 		object []byte
 	}{
-		"a Release":   {object: release("web-8", "d1", template("r.local/web:v2"))},
+		"a Release":   {object: release("web-8", "d1", next())},
 		"an Approval": {object: approval("web-7-ben", "web-7", "u-web-7")},
 	}
 	for name, tt := range tests {

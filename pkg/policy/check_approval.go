@@ -34,17 +34,67 @@ func approvalCheck() Check {
 			case fact.Release == "":
 				return refuse(fact.Problem)
 			}
+			if violations := notByDigest(in.Subject, fact.Release); len(violations) > 0 {
+				return violations
+			}
 			return judgeApprovals(*in.Rules.Approval, *fact, refuse)
 		},
 	}
 }
 
+// notByDigest refuses tags: people approve what a tag names at the time, and it may name something else
+// when the pods start.
+func notByDigest(subject *Subject, release string) []Violation {
+	var violations []Violation
+	for _, slot := range subject.ImagesWithoutDigest() {
+		violations = append(violations, Violation{Rule: RuleApproval, Field: slot.Field, Message: fmt.Sprintf(
+			"image %q of %s has no digest, and the approval of Release %q covers images by digest only: request the release again, `kubectl rune canary` writes digests by itself",
+			slot.Image, slot.Owner, release)})
+	}
+	return violations
+}
+
 // judgeApprovals counts the people whose consent stands now.
 func judgeApprovals(rules v1alpha1.ApprovalRules, fact ApprovalFact, refuse func(string) []Violation) []Violation {
-	var approvers []v1alpha1.Identity
-	var ignored []string
-	for _, approval := range fact.Approvals {
+	approvers, ignored := count(fact.Approvals, func(approval v1alpha1.ApprovalSpec) string {
+		if why := unfit(rules, fact, approval); why != "" {
+			return why
+		}
+		if end := approval.ApprovedAt.Add(validity(rules)); !end.After(fact.Now) {
+			return "expired at " + end.UTC().Format(time.RFC3339)
+		}
+		return ""
+	})
+	needed := neededApprovals(rules)
+	if approvers >= needed {
+		return nil
+	}
+	message := fmt.Sprintf("Release %q has %d of %d approvals", fact.Release, approvers, needed)
+	if len(ignored) > 0 {
+		slices.Sort(ignored)
+		message += " (" + strings.Join(slices.Compact(ignored), "; ") + ")"
+	}
+	return refuse(message + fmt.Sprintf(": someone else must run `kubectl rune approve release/%s`", fact.Release))
+}
+
+// ApprovedAt tells whether enough people ever approved a Release, and when the last of them did. What an
+// approval is worth today does not count: an approval that expired still tells that the change was wanted.
+func ApprovedAt(rules v1alpha1.ApprovalRules, fact ApprovalFact) (last time.Time, enough bool) {
+	approvers, _ := count(fact.Approvals, func(approval v1alpha1.ApprovalSpec) string {
 		why := unfit(rules, fact, approval)
+		if why == "" && approval.ApprovedAt.After(last) {
+			last = approval.ApprovedAt.Time
+		}
+		return why
+	})
+	return last, approvers >= neededApprovals(rules)
+}
+
+// count returns how many different people approved, and why the other approvals do not count.
+func count(approvals []v1alpha1.ApprovalSpec, unfit func(v1alpha1.ApprovalSpec) string) (people int, ignored []string) {
+	var approvers []v1alpha1.Identity
+	for _, approval := range approvals {
+		why := unfit(approval)
 		if why == "" && slices.ContainsFunc(approvers, func(other v1alpha1.Identity) bool { return SamePerson(other, approval.Approver) }) {
 			why = "counts once"
 		}
@@ -54,19 +104,12 @@ func judgeApprovals(rules v1alpha1.ApprovalRules, fact ApprovalFact, refuse func
 		}
 		approvers = append(approvers, approval.Approver)
 	}
-	needed := max(int(rules.MinApprovals), 1)
-	if len(approvers) >= needed {
-		return nil
-	}
-	message := fmt.Sprintf("Release %q has %d of %d approvals", fact.Release, len(approvers), needed)
-	if len(ignored) > 0 {
-		slices.Sort(ignored)
-		message += " (" + strings.Join(slices.Compact(ignored), "; ") + ")"
-	}
-	return refuse(message + fmt.Sprintf(": someone else must run `kubectl rune approve release/%s`", fact.Release))
+	return len(approvers), ignored
 }
 
-// unfit says why a sealed approval of the right Release does not count now; empty if it does.
+func neededApprovals(rules v1alpha1.ApprovalRules) int { return max(int(rules.MinApprovals), 1) }
+
+// unfit says why a sealed approval of the right Release does not count, whenever it was given; empty if it does.
 func unfit(rules v1alpha1.ApprovalRules, fact ApprovalFact, approval v1alpha1.ApprovalSpec) string {
 	switch {
 	case approval.Approver.Username == "" || approval.ApprovedAt == nil:
@@ -75,8 +118,6 @@ func unfit(rules v1alpha1.ApprovalRules, fact ApprovalFact, approval v1alpha1.Ap
 		return "is for another pod template"
 	case SeparateRequester(rules) && SamePerson(approval.Approver, fact.RequestedBy):
 		return "is the requester's own"
-	case !approval.ApprovedAt.Add(validity(rules)).After(fact.Now):
-		return "expired at " + approval.ApprovedAt.Add(validity(rules)).UTC().Format(time.RFC3339)
 	}
 	return ""
 }

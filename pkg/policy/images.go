@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 )
 
 // ImageSlot is one place of a subject that names an image.
@@ -72,6 +74,18 @@ func (s *Subject) Images() []ImageSlot {
 	return slots
 }
 
+// ImagesWithoutDigest returns the places whose image is a tag, which may name another image tomorrow, or
+// cannot be read.
+func (s *Subject) ImagesWithoutDigest() []ImageSlot {
+	var slots []ImageSlot
+	for _, slot := range s.Images() {
+		if ref, err := image.Parse(slot.Image); err != nil || ref.Digest == "" {
+			slots = append(slots, slot)
+		}
+	}
+	return slots
+}
+
 // UnsettledImages returns the places whose image is to be judged: all but those that the same Pod runs already.
 func (s *Subject) UnsettledImages() []ImageSlot {
 	var slots []ImageSlot
@@ -95,7 +109,7 @@ func (s *Subject) SettleFrom(old *Subject) {
 	}
 	s.Settled = map[string]bool{}
 	for _, slot := range s.Images() {
-		if image, found := former[slot.Owner]; found && image == slot.Image {
+		if reference, found := former[slot.Owner]; found && reference == slot.Image {
 			s.Settled[slot.Field] = true
 		}
 	}

@@ -83,12 +83,28 @@ func NewSubject(kind schema.GroupKind, object []byte) (*Subject, error) {
 		subject.Template = member
 		subject.TemplatePath = join(subject.TemplatePath, field)
 	}
-	var template corev1.PodTemplateSpec
-	if err := utiljson.Unmarshal(subject.Template, &template); err != nil {
+	if err := subject.readTemplate(); err != nil {
 		return nil, fmt.Errorf("reading the pod template of %s %q: %w", kind.Kind, subject.Name, err)
 	}
-	subject.Metadata, subject.Spec = template.ObjectMeta, template.Spec
 	return subject, nil
+}
+
+// NewTemplate reads a pod template that stands at a field path of an object of any kind: "spec.to".
+func NewTemplate(path string, template json.RawMessage) (*Subject, error) {
+	subject := &Subject{TemplatePath: path, Template: template}
+	if err := subject.readTemplate(); err != nil {
+		return nil, fmt.Errorf("reading the pod template in %s: %w", path, err)
+	}
+	return subject, nil
+}
+
+func (s *Subject) readTemplate() error {
+	var template corev1.PodTemplateSpec
+	if err := utiljson.Unmarshal(s.Template, &template); err != nil {
+		return err
+	}
+	s.Metadata, s.Spec = template.ObjectMeta, template.Spec
+	return nil
 }
 
 // IsPod tells whether the subject is a Pod itself.
