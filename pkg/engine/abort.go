@@ -66,6 +66,9 @@ func (d *driver) back(ctx context.Context, reason string) error {
 		}
 	}
 	d.setPhase(v1alpha1.PhaseRolledBack, reason)
+	if d.kept {
+		d.condition(v1alpha1.ConditionRolledBack, true, release.ReasonGivenUp, reason)
+	}
 	now := d.now()
 	d.rel.Status.FinishedAt = &now
 	return d.save(ctx)

@@ -78,7 +78,11 @@ func (d *driver) run(ctx context.Context, r *v1alpha1.Release, abort *AbortOptio
 		d.abortAsked = orElse(abort.Reason, "aborted by hand")
 	}
 	if d.reverting() {
-		return d.finish(ctx, d.back(ctx, d.rel.Status.Message))
+		reason := strings.TrimSuffix(d.rel.Status.Message, staysPaused)
+		if abort != nil {
+			reason = d.abortAsked
+		}
+		return d.finish(ctx, d.back(ctx, reason))
 	}
 	if d.abortAsked != "" {
 		return d.finish(ctx, d.back(ctx, d.abortAsked))

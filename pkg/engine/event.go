@@ -81,6 +81,8 @@ type Result struct {
 	Next []string
 	// TimedOut tells that the release was taken back because its deadline passed.
 	TimedOut bool
+	// Kept tells that the workload was left as another hand made it: nothing was rolled back.
+	Kept bool
 	// Denied is set where a denial by admission is the reason.
 	Denied *PolicyError
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -145,14 +146,18 @@ func (p *preflight) steady() error {
 	}
 	name := p.req.Workload
 	if p.live.Spec.Paused {
-		return &WorkloadError{Name: name, Message: fmt.Sprintf("is paused: run kubectl rollout resume deployment/%s first", name)}
+		return &WorkloadError{Name: name, Message: fmt.Sprintf("is paused: run kubectl rollout resume %s first", deploymentArgument(p.req.Namespace, name))}
 	}
 	if p.req.Strategy != v1alpha1.StrategyCanary {
 		// A broken rollout must not block the way out of it.
 		return nil
 	}
+	if p.live.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
+		return &WorkloadError{Name: name, Message: "has spec.strategy.type Recreate, but a canary runs old and new pods side by side: " +
+			"set it to RollingUpdate if they may, or promote in an environment whose delivery has strategy: Rolling"}
+	}
 	if done, why := release.Complete(&p.live.Deployment); !done {
-		return &WorkloadError{Name: name, Message: fmt.Sprintf("is in the middle of a rollout (%s): see kubectl rollout status deployment/%s", why, name)}
+		return &WorkloadError{Name: name, Message: fmt.Sprintf("is in the middle of a rollout (%s): see kubectl rollout status %s", why, deploymentArgument(p.req.Namespace, name))}
 	}
 	if release.Replicas(&p.live.Deployment) == 0 {
 		return &WorkloadError{Name: name, Message: "has 0 replicas, so that a canary would show nothing: scale it up, or change it without a canary"}

@@ -7,8 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
@@ -35,13 +38,15 @@ func TestRequestRefusesBeforeAnythingChanges(t *testing.T) {
 		"a right is missing": {prepare: func(m *model) { m.missing = []engine.Right{{Verb: "get", Resource: "services", Subresource: "proxy"}} },
 			kind: isA[*engine.RightsError], text: `missing rights: cannot get services/proxy in namespace "shop"`},
 		"the Deployment does not exist": {change: func(r *engine.Request) { r.Workload = "nope" }, kind: isA[*engine.WorkloadError], text: `Deployment "nope" does not exist in namespace "shop"`},
-		"it is paused":                  {prepare: func(m *model) { m.deployments["web"].Spec.Paused = true }, kind: isA[*engine.WorkloadError], text: "kubectl rollout resume deployment/web"},
+		"it is paused":                  {prepare: func(m *model) { m.deployments["web"].Spec.Paused = true }, kind: isA[*engine.WorkloadError], text: "kubectl rollout resume deployment/web -n shop"},
 		"it is in the middle of a rollout": {prepare: func(m *model) {
 			d := m.deployments["web"]
 			d.Spec.Template.Spec.Containers[0].Image = "web:other"
 			d.Generation++
 			m.stamp(d)
 		}, kind: isA[*engine.WorkloadError], text: "in the middle of a rollout"},
+		"its old and new pods must not run side by side": {prepare: func(m *model) { m.deployments["web"].Spec.Strategy.Type = appsv1.RecreateDeploymentStrategyType },
+			kind: isA[*engine.WorkloadError], text: "has spec.strategy.type Recreate"},
 		"it has no pods": {prepare: func(m *model) { *m.deployments["web"].Spec.Replicas = 0 }, kind: isA[*engine.WorkloadError], text: "has 0 replicas"},
 		"it runs this template already": {change: func(r *engine.Request) { r.Edit = func(*corev1.PodTemplateSpec) error { return nil } },
 			kind: isA[*engine.SameTemplateError], text: "already runs this template"},
@@ -164,24 +169,11 @@ func (w *world) at(step string, do func()) {
 }
 
 func TestAnotherHandIsNeverOverwritten(t *testing.T) {
-	edit := func(w *world) func() {
-		return func() {
-			d := w.m.deployments["web"]
-			d.Spec.Template.Spec.Containers[0].Image = "web:hotfix"
-			tmpl, err := release.TemplateOf(&d.Spec.Template)
-			if err != nil {
-				panic(err)
-			}
-			d.Template = tmpl
-			d.Generation++
-			w.m.stamp(d)
-		}
-	}
 	for _, step := range []string{"create-canary", "set-weight-20", "watch-3s", "grow", "adopt"} {
 		t.Run("an edit at "+step+" stops the release", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, scenarios()["a canary finishes by adoption"])
-				w.at(step, edit(w))
+				w.at(step, func() { rewrite(w.m, "web:hotfix") })
 				result, _, err := w.run(0, false)
 				if err != nil {
 					t.Fatal(err)
@@ -193,8 +185,14 @@ func TestAnotherHandIsNeverOverwritten(t *testing.T) {
 				if len(result.Next) != 2 || !strings.Contains(result.Next[0], "--restore") || !strings.Contains(result.Next[1], "kubectl rollout resume") {
 					t.Errorf("ways out: %q", result.Next)
 				}
+				if message := condition(t, result.Release, v1alpha1.ConditionProgressing).Message; message != result.Message+"\n"+strings.Join(result.Next, "\n") {
+					t.Errorf("the ways out are not in the journal: %q", message)
+				}
 				e, p := w.driver(t.Context(), 0, false)
 				result, err = e.Abort(p.ctx, w.rel, engine.AbortOptions{Reason: "restore", RestoreTemplate: true})
+				if result.Message != "restore" || result.Kept {
+					t.Errorf("restored: message %q, kept %t", result.Message, result.Kept)
+				}
 				if err != nil || result.Outcome != engine.OutcomeRolledBack {
 					t.Fatalf("restoring: outcome %s (%s), %v", result.Outcome, result.Message, err)
 				}
@@ -204,6 +202,59 @@ func TestAnotherHandIsNeverOverwritten(t *testing.T) {
 			})
 		})
 	}
+}
+
+func condition(t *testing.T, r *v1alpha1.Release, kind string) metav1.Condition {
+	t.Helper()
+	c := meta.FindStatusCondition(r.Status.Conditions, kind)
+	if c == nil {
+		t.Fatalf("release %q has no condition %s", r.Name, kind)
+	}
+	return *c
+}
+
+func TestAnEditThatIsKeptIsNoRollback(t *testing.T) {
+	for _, name := range []string{"a canary finishes by adoption", "a rollback rolls"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, scenarios()[name])
+				step := map[v1alpha1.Strategy]string{v1alpha1.StrategyCanary: "watch-3s", v1alpha1.StrategyRolling: "rollout"}[w.s.strategy]
+				w.at(step, func() { rewrite(w.m, "web:hotfix") })
+				result, _, err := w.run(0, false)
+				if err != nil || result.Outcome != engine.OutcomeStopped {
+					t.Fatalf("outcome %s, %v", result.Outcome, err)
+				}
+				d := w.m.deployments["web"]
+				d.Spec.Paused = false
+				d.Generation++
+				w.m.stamp(d)
+				e, p := w.driver(t.Context(), 0, false)
+				result, err = e.Abort(p.ctx, w.rel, engine.AbortOptions{Reason: "keep it"})
+				if err != nil || result.Outcome != engine.OutcomeRolledBack || !result.Kept || result.Message != "keep it" {
+					t.Errorf("outcome %s (%s), kept %t, %v", result.Outcome, result.Message, result.Kept, err)
+				}
+				if c := condition(t, result.Release, v1alpha1.ConditionRolledBack); c.Reason != release.ReasonGivenUp {
+					t.Errorf("reason %s", c.Reason)
+				}
+				if image := w.m.deployments["web"].Spec.Template.Spec.Containers[0].Image; image != "web:hotfix" {
+					t.Errorf("image %s", image)
+				}
+			})
+		})
+	}
+}
+
+// rewrite is an edit by another hand.
+func rewrite(m *model, image string) {
+	d := m.deployments["web"]
+	d.Spec.Template.Spec.Containers[0].Image = image
+	tmpl, err := release.TemplateOf(&d.Spec.Template)
+	if err != nil {
+		panic(err)
+	}
+	d.Template = tmpl
+	d.Generation++
+	m.stamp(d)
 }
 
 func TestAForeignObjectIsNeverTouched(t *testing.T) {

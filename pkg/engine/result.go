@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/release"
 )
 
 // finish turns the end of a run into a Result. A stop is written down; an error is passed on.
@@ -13,6 +15,8 @@ func (d *driver) finish(ctx context.Context, err error) (Result, error) {
 	var stop *stopError
 	if errors.As(err, &stop) {
 		d.setPhase(v1alpha1.PhaseStopped, stop.message)
+		// For whoever asks for the status later: the same ways out.
+		d.condition(v1alpha1.ConditionProgressing, false, string(v1alpha1.PhaseStopped), strings.Join(append([]string{stop.message}, stop.next...), "\n"))
 		if err := d.save(ctx); err != nil {
 			return Result{}, err
 		}
@@ -30,7 +34,7 @@ func (d *driver) finish(ctx context.Context, err error) (Result, error) {
 }
 
 func (d *driver) result() Result {
-	result := Result{Release: &d.rel.Release, Message: d.rel.Status.Message, TimedOut: d.timedOut, Denied: d.denied}
+	result := Result{Release: &d.rel.Release, Message: d.rel.Status.Message, TimedOut: d.timedOut, Denied: d.denied, Kept: release.GivenUp(&d.rel.Release)}
 	switch d.rel.Status.Phase {
 	case v1alpha1.PhaseSucceeded:
 		result.Outcome = OutcomeSucceeded
@@ -57,6 +61,9 @@ func deploymentArgument(namespace, name string) string {
 	return fmt.Sprintf("deployment/%s -n %s", name, namespace)
 }
 
+// staysPaused ends the message of a stop, and of nothing that follows it.
+const staysPaused = "; it stays paused"
+
 func (d *driver) stop(message string, next ...string) error {
 	return &stopError{message: message, next: next}
 }
@@ -66,7 +73,7 @@ func (d *driver) drift(stable *Deployment, what string) error {
 	w := d.workload()
 	message := fmt.Sprintf("Deployment %q %s", stable.Name, what)
 	if stable.Spec.Paused {
-		return d.stop(message+"; it stays paused",
+		return d.stop(message+staysPaused,
 			fmt.Sprintf("kubectl rune abort %s --restore   (discard the edit: the recorded template comes back)", w),
 			fmt.Sprintf("kubectl rollout resume %s && kubectl rune abort %s   (keep the edit: the Deployment rolls it out itself)", w, w))
 	}

@@ -197,6 +197,7 @@ func (d *driver) drifted(ctx context.Context, stable *Deployment) (progress, err
 	case stable.Spec.Paused:
 		return progress{}, d.drift(stable, "was given another pod template by another hand")
 	default:
+		d.kept = true
 		d.event(Event{Type: EventWarning, Message: "the template of Deployment \"" + stable.Name + "\" was changed by another hand and is left as it is"})
 		return progress{done: true}, nil
 	}

@@ -31,7 +31,11 @@ func (pauseStep) apply(ctx context.Context, d *driver) (progress, error) {
 		}
 	}
 	if !release.Observed(&stable.Deployment) {
-		return progress{after: poll / 10, why: "the Deployment controller has not seen the pause yet"}, nil
+		p := progress{after: poll / 10}
+		if d.opts.Clock.Now().Sub(d.started("pause")) > time.Second {
+			p.why = "the Deployment controller has not seen the pause yet"
+		}
+		return p, nil
 	}
 	return done("paused the rollouts of Deployment %q", stable.Name)
 }
@@ -52,6 +56,7 @@ func (pauseStep) revert(ctx context.Context, d *driver) (progress, error) {
 			return progress{}, d.drift(stable, "was given another pod template by another hand")
 		}
 		// Resumed by a person who keeps the edit: the template is theirs.
+		d.kept = true
 		return d.giveBack(ctx, stable)
 	}
 	if stable.Spec.Paused {
@@ -60,7 +65,11 @@ func (pauseStep) revert(ctx context.Context, d *driver) (progress, error) {
 		}
 	}
 	if !release.Observed(&stable.Deployment) {
-		return progress{after: poll / 10, why: "the Deployment controller has not seen the resume yet"}, nil
+		p := progress{after: poll / 10}
+		if d.reverted(time.Second) {
+			p.why = "the Deployment controller has not seen the resume yet"
+		}
+		return p, nil
 	}
 	return d.giveBack(ctx, stable)
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
 
@@ -62,4 +64,14 @@ func number(prefix, name string) (int, bool) {
 // LeaseName is the name of the Lease that keeps a second driver away from a Deployment.
 func LeaseName(workload string) string {
 	return fmt.Sprintf("rune-deployment-%s", workload)
+}
+
+// ReasonGivenUp is the reason of the condition RolledBack where the workload was left as another hand
+// made it, so that nothing was rolled back.
+const ReasonGivenUp = "GivenUp"
+
+// GivenUp tells whether a release ended so.
+func GivenUp(r *v1alpha1.Release) bool {
+	c := meta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionRolledBack)
+	return c != nil && c.Reason == ReasonGivenUp
 }

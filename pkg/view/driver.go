@@ -5,7 +5,10 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/release"
 )
 
 // DriverState tells whether a process works on a release.
@@ -76,7 +79,9 @@ func guidance(s *Snapshot, summary *ReleaseSummary) (attention []string, next []
 		next = []NextCommand{{"approve (another person)", commandFor("approve", r)}, resume, {"withdraw", abort.Command}}
 	case summary.Phase == v1alpha1.PhaseStopped:
 		attention = []string{"STOPPED: " + orNone(summary.Message)}
-		next = []NextCommand{resume, abort}
+		if next = waysOut(r); len(next) == 0 {
+			next = []NextCommand{resume, abort}
+		}
 	case summary.Driver.State == DriverGone:
 		attention = []string{"NOBODY DRIVES THIS RELEASE: " + silence(summary.Driver) + "; nothing moves on by itself"}
 		next = []NextCommand{resume, abort}
@@ -84,6 +89,34 @@ func guidance(s *Snapshot, summary *ReleaseSummary) (attention []string, next []
 		next = []NextCommand{abort}
 	}
 	return attention, next
+}
+
+// waysOut returns the commands that the driver printed when it stopped; it wrote them behind the first
+// line of the condition Progressing, each as "COMMAND   (what it does)".
+func waysOut(r *v1alpha1.Release) []NextCommand {
+	c := meta.FindStatusCondition(r.Status.Conditions, v1alpha1.ConditionProgressing)
+	if c == nil || c.Reason != string(v1alpha1.PhaseStopped) {
+		return nil
+	}
+	var next []NextCommand
+	for _, line := range strings.Split(c.Message, "\n")[1:] {
+		if command, what, found := strings.Cut(line, "   ("); found {
+			next = append(next, NextCommand{strings.TrimSuffix(what, ")"), command})
+		}
+	}
+	return next
+}
+
+// phaseOf is a release's phase in one word; a release that was given up was not rolled back.
+func phaseOf(r *v1alpha1.Release) v1alpha1.Phase {
+	switch {
+	case r.Status.Phase == "":
+		return v1alpha1.PhasePending
+	case r.Status.Phase == v1alpha1.PhaseRolledBack && release.GivenUp(r):
+		return release.ReasonGivenUp
+	default:
+		return r.Status.Phase
+	}
 }
 
 func approvers(list []ApprovalSummary) string {

@@ -35,12 +35,9 @@ func History(deployment *appsv1.Deployment, sets []appsv1.ReplicaSet, releases [
 	for i := range releases {
 		r := &releases[i]
 		entry := Entry{
-			Name: r.Name, Action: r.Spec.Action, Strategy: r.Spec.Strategy, Phase: r.Status.Phase,
+			Name: r.Name, Action: r.Spec.Action, Strategy: r.Spec.Strategy, Phase: phaseOf(r),
 			RequestedBy: r.Spec.RequestedBy.Username, Reason: r.Spec.Reason, Message: r.Status.Message,
 			CreatedAt: r.CreationTimestamp, age: now.Sub(r.CreationTimestamp.Time),
-		}
-		if entry.Phase == "" {
-			entry.Phase = v1alpha1.PhasePending
 		}
 		if set := release.WithTemplate(owned, &r.Spec.To); set != nil {
 			entry.Revision = release.Revision(set)

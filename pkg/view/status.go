@@ -138,14 +138,11 @@ func summarize(s *Snapshot) *ReleaseSummary {
 	r := s.Release
 	summary := &ReleaseSummary{
 		Name: r.Name, Action: r.Spec.Action, Strategy: r.Spec.Strategy, Environment: r.Spec.Environment,
-		Phase: r.Status.Phase, Message: r.Status.Message, Reason: r.Spec.Reason,
+		Phase: phaseOf(r), Message: r.Status.Message, Reason: r.Spec.Reason,
 		RequestedBy: r.Spec.RequestedBy.Username, RequestedAt: r.CreationTimestamp,
 		Plan: Plan(&r.Spec), Changes: Changes(r.Spec.From, &r.Spec.To),
 		Weight: r.Status.Weight, FinishedAt: r.Status.FinishedAt,
 		Driver: driverOf(s), age: s.Now.Sub(r.CreationTimestamp.Time),
-	}
-	if summary.Phase == "" {
-		summary.Phase = v1alpha1.PhasePending
 	}
 	if r.Status.FinishedAt != nil && r.Status.StartedAt != nil {
 		summary.took = r.Status.FinishedAt.Sub(r.Status.StartedAt.Time)

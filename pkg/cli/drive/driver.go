@@ -133,11 +133,20 @@ func (d *Driver) Abort(ctx context.Context, r *v1alpha1.Release, options engine.
 	if err != nil {
 		return d.stopped(ctx, r, err)
 	}
+	if result.Kept {
+		return d.kept(r)
+	}
 	if result.Outcome == engine.OutcomeRolledBack {
 		_, err := fmt.Fprintf(d.Out, "%s rolled back: %s\n", subject.Qualified(subject.Deployment, r.Spec.Workload.Name), firstLine(result.Message))
 		return err
 	}
 	return d.finish(ctx, r, result, words{succeeded: "has the new template: the release had ended before it could be taken back"})
+}
+
+// kept tells that a workload was left as another hand made it.
+func (d *Driver) kept(r *v1alpha1.Release) error {
+	_, err := fmt.Fprintf(d.Out, "%s left as it is: release given up\n", subject.Qualified(subject.Deployment, r.Spec.Workload.Name))
+	return err
 }
 
 // patience bounds the reading of a release's state after an interrupt.
@@ -184,6 +193,12 @@ func (d *Driver) finish(ctx context.Context, r *v1alpha1.Release, result engine.
 		_, err := fmt.Fprintf(d.Out, "%s %s\n", workload, say.succeeded)
 		return err
 	case engine.OutcomeRolledBack:
+		if result.Kept {
+			if err := d.kept(r); err != nil {
+				return err
+			}
+			return takenBack(result)
+		}
 		if _, err := fmt.Fprintf(d.Out, "%s %s: %s\n", workload, say.takenBack, firstLine(result.Message)); err != nil {
 			return err
 		}
