@@ -254,3 +254,22 @@ func (e *Environment) HasNamespace(namespace string) bool {
 	}
 	return false
 }
+
+// Owner returns the Environment that a namespace belongs to: of those that name it the oldest, and of two
+// equally old ones the first by name. It is nil where none names it.
+func Owner(environments []Environment, namespace string) *Environment {
+	var owner *Environment
+	for i := range environments {
+		if e := &environments[i]; e.HasNamespace(namespace) && (owner == nil || e.olderThan(owner)) {
+			owner = e
+		}
+	}
+	return owner
+}
+
+func (e *Environment) olderThan(other *Environment) bool {
+	if !e.CreationTimestamp.Equal(&other.CreationTimestamp) {
+		return e.CreationTimestamp.Before(&other.CreationTimestamp)
+	}
+	return e.Name < other.Name
+}
