@@ -1,6 +1,7 @@
 package view
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"sort"
@@ -40,6 +41,10 @@ func Changes(from, to *corev1.PodTemplateSpec) []Change {
 	before, after := map[string]string{}, map[string]string{}
 	flatten("", generic(from), before)
 	flatten("", generic(to), after)
+	return differences(before, after)
+}
+
+func differences(before, after map[string]string) []Change {
 	var changes []Change
 	for path, value := range before {
 		if after[path] != value {
@@ -53,6 +58,31 @@ func Changes(from, to *corev1.PodTemplateSpec) []Change {
 	}
 	sort.Slice(changes, func(i, j int) bool { return changes[i].Path < changes[j].Path })
 	return changes
+}
+
+// RawChanges is Changes over templates as they stand in storage, so that fields that no Go type of this
+// program knows are told too: an approval covers them as well.
+func RawChanges(from, to []byte) ([]Change, error) {
+	before, after := map[string]string{}, map[string]string{}
+	if err := flattenRaw(from, before); err != nil {
+		return nil, err
+	}
+	if err := flattenRaw(to, after); err != nil {
+		return nil, err
+	}
+	return differences(before, after), nil
+}
+
+func flattenRaw(raw []byte, into map[string]string) error {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	// Numbers stay as they are written.
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return fmt.Errorf("decoding pod template: %w", err)
+	}
+	flatten("", value, into)
+	return nil
 }
 
 func newImages(to *corev1.PodTemplateSpec) []Change {

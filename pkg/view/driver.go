@@ -101,7 +101,9 @@ func waysOut(r *v1alpha1.Release) []NextCommand {
 	var next []NextCommand
 	for _, line := range strings.Split(c.Message, "\n")[1:] {
 		if command, what, found := strings.Cut(line, "   ("); found {
-			next = append(next, NextCommand{strings.TrimSuffix(what, ")"), command})
+			what, _, _ = strings.Cut(strings.TrimSuffix(what, ")"), ":")
+			what, _, _ = strings.Cut(what, ";")
+			next = append(next, NextCommand{what, command})
 		}
 	}
 	return next

@@ -1,7 +1,9 @@
 package view
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
@@ -13,6 +15,30 @@ const maxChanges = 60
 // Request describes for an approver what a Release would do. Every field of the pod template that
 // changes is shown, because an approval covers all of them.
 func Request(r *v1alpha1.Release) []string {
+	return request(r, Changes(r.Spec.From, &r.Spec.To))
+}
+
+// RawRequest is Request for a Release as it stands in storage, with the fields that no type knows.
+func RawRequest(r *v1alpha1.Release, stored []byte) ([]string, error) {
+	var raw struct {
+		Spec struct {
+			From, To json.RawMessage
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal(stored, &raw); err != nil {
+		return nil, fmt.Errorf("decoding release %q: %w", r.Name, err)
+	}
+	if r.Spec.From == nil {
+		return Request(r), nil
+	}
+	changes, err := RawChanges(raw.Spec.From, raw.Spec.To)
+	if err != nil {
+		return nil, fmt.Errorf("comparing the templates of release %q: %w", r.Name, err)
+	}
+	return request(r, changes), nil
+}
+
+func request(r *v1alpha1.Release, changes []Change) []string {
 	lines := []string{
 		fmt.Sprintf("release %s: %s", r.Name, purpose(r)),
 		"  workload:     " + workloadOf(r),
@@ -24,8 +50,18 @@ func Request(r *v1alpha1.Release) []string {
 	if r.Spec.Reason != "" {
 		lines = append(lines, "  reason:       "+oneLine(r.Spec.Reason))
 	}
-	lines = append(lines, "  plan:         "+Plan(&r.Spec), "  changes:")
-	changes := Changes(r.Spec.From, &r.Spec.To)
+	lines = append(lines, "  plan:         "+Plan(&r.Spec))
+	if d := r.Spec.Delivery.Deadline; d != nil {
+		lines = append(lines, "  deadline:     "+Duration(d.Duration)+" from its start, then it is taken back")
+	}
+	for i, test := range r.Spec.Delivery.SmokeTests {
+		label := "  smoke tests:  "
+		if i > 0 {
+			label = "                "
+		}
+		lines = append(lines, label+smokeTest(test))
+	}
+	lines = append(lines, "  changes:")
 	if len(changes) == 0 {
 		lines = append(lines, "    <none>")
 	}
@@ -40,6 +76,21 @@ func Request(r *v1alpha1.Release) []string {
 		lines = append(lines, "    and all else: it is new here")
 	}
 	return lines
+}
+
+func smokeTest(t v1alpha1.SmokeTest) string {
+	status, requests := t.ExpectStatus, max(t.Requests, 1)
+	if status == 0 {
+		status = http.StatusOK
+	}
+	text := fmt.Sprintf("%s: GET %s answers %d", oneLine(t.Name), oneLine(t.Path), status)
+	if requests > 1 {
+		text += fmt.Sprintf(", %d times", requests)
+	}
+	if t.Port != "" {
+		text += ", port " + oneLine(t.Port)
+	}
+	return text
 }
 
 func purpose(r *v1alpha1.Release) string {

@@ -151,6 +151,20 @@ func TestStatusLines(t *testing.T) {
 			s.Release.Status.Phase, s.Release.Status.Message = v1alpha1.PhaseStopped, "somebody else changed the template"
 			s.Lease = nil
 		}),
+		"stopped-with-ways-out": with(canary(), func(s *Snapshot) {
+			s.Release.Status.Phase, s.Release.Status.Message = v1alpha1.PhaseStopped, "somebody else changed the template; it stays paused"
+			s.Release.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionProgressing, Status: metav1.ConditionFalse, Reason: "Stopped",
+				Message: "somebody else changed the template; it stays paused\n" +
+					"kubectl rune abort deployment/web -n shop --restore   (discard the edit: the recorded template comes back)\n" +
+					"kubectl rollout resume deployment/web -n shop && kubectl rune abort deployment/web -n shop   (keep the edit: the Deployment rolls it out itself)"}}
+			s.Lease = nil
+		}),
+		"given-up": with(canary(), func(s *Snapshot) {
+			s.Release.Status.Phase, s.Release.Status.Message = v1alpha1.PhaseRolledBack, "aborted by hand"
+			s.Release.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionRolledBack, Status: metav1.ConditionTrue, Reason: "GivenUp"}}
+			s.Release.Status.FinishedAt = beforeMicro(30 * time.Second)
+			s.ReplicaSets = s.ReplicaSets[1:]
+		}),
 		"rolled-back": with(canary(), func(s *Snapshot) {
 			s.Release.Status.Phase, s.Release.Status.Message = v1alpha1.PhaseRolledBack, `smoke test "health" failed`
 			s.Release.Status.FinishedAt = beforeMicro(30 * time.Second)
@@ -189,6 +203,19 @@ func TestRequestShowsEveryChange(t *testing.T) {
 	created := canary().Release
 	created.Spec.From, created.Spec.Strategy = nil, v1alpha1.StrategyCreate
 	golden(t, "request-create.txt", text(Request(created)))
+}
+
+// TestAnApproverSeesFieldsThatNoTypeKnows: the approval covers them.
+func TestAnApproverSeesFieldsThatNoTypeKnows(t *testing.T) {
+	stored := `{"spec":{"from":{"spec":{"containers":[{"name":"web","image":"web:v1"}]}},
+		"to":{"spec":{"containers":[{"name":"web","image":"web:v1","fromTheFuture":{"port":9007199254740993}}]}}}}`
+	lines, err := RawRequest(canary().Release, []byte(stored))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "    spec.containers[web].fromTheFuture.port: 9007199254740993 (new)"; lines[len(lines)-1] != want {
+		t.Errorf("the last line is %q, want %q", lines[len(lines)-1], want)
+	}
 }
 
 func TestHistory(t *testing.T) {

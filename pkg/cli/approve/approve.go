@@ -89,14 +89,18 @@ func (o *Options) Validate() error {
 
 // Run creates the Approval.
 func (o *Options) Run(ctx context.Context) error {
-	release, err := o.connection.Release(ctx, o.connection.Namespace, o.Release)
+	release, stored, err := o.connection.StoredRelease(ctx, o.connection.Namespace, o.Release)
 	if err != nil {
 		return err
 	}
 	if release.Ended() {
 		return fmt.Errorf("release/%s has ended (%s): there is nothing to approve", release.Name, release.Status.Phase)
 	}
-	for _, line := range view.Request(release) {
+	lines, err := view.RawRequest(release, stored)
+	if err != nil {
+		return err
+	}
+	for _, line := range lines {
 		fmt.Fprintln(o.ErrOut, line)
 	}
 	// The name only tells one person's Approvals apart; the webhook stamps the name that counts.

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sort"
@@ -83,15 +84,31 @@ func (c *Connection) Lease(ctx context.Context, namespace, workload string) (*co
 
 // Release reads one Release. A *Missing error tells that there is none.
 func (c *Connection) Release(ctx context.Context, namespace, name string) (*v1alpha1.Release, error) {
-	found := &v1alpha1.Release{}
-	err := c.Rune.Get().Namespace(namespace).Resource("releases").Name(name).Do(ctx).Into(found)
+	found, _, err := c.StoredRelease(ctx, namespace, name)
+	return found, err
+}
+
+// StoredRelease reads one Release, and as JSON with the fields that no Go type of this program knows. A
+// *Missing error tells that there is none.
+func (c *Connection) StoredRelease(ctx context.Context, namespace, name string) (*v1alpha1.Release, []byte, error) {
+	answer := c.Rune.Get().Namespace(namespace).Resource("releases").Name(name).Do(ctx)
+	// Error decodes what the API server says; Raw does not.
+	err := answer.Error()
 	if apierrors.IsNotFound(err) && !unserved(err) {
-		return nil, &Missing{Type: "release", Name: name, Namespace: namespace, Err: err}
+		return nil, nil, &Missing{Type: "release", Name: name, Namespace: namespace, Err: err}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading release %q: %w", name, err)
+		return nil, nil, fmt.Errorf("reading release %q: %w", name, err)
 	}
-	return found, nil
+	stored, err := answer.Raw()
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading release %q: %w", name, err)
+	}
+	found := &v1alpha1.Release{}
+	if err := json.Unmarshal(stored, found); err != nil {
+		return nil, nil, fmt.Errorf("reading release %q: %w", name, err)
+	}
+	return found, stored, nil
 }
 
 // Releases lists the Releases of one workload, the newest first, without those that cannot be read.

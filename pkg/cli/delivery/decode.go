@@ -5,16 +5,23 @@ import (
 	"fmt"
 	"strings"
 
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
 
-// Decode reads a plan from YAML or JSON. Unknown and repeated fields are errors, so that a misspelt
+// Decode reads a plan from YAML or JSON. Unknown, repeated and wrongly capitalised fields are errors, so that a misspelt
 // smoke test is not silently left out. All violations are told at once.
 func Decode(raw []byte) (v1alpha1.Delivery, error) {
 	var plan v1alpha1.Delivery
-	if err := yaml.UnmarshalStrict(raw, &plan); err != nil {
+	document, err := yaml.YAMLToJSONStrict(raw)
+	if err != nil {
+		return v1alpha1.Delivery{}, err
+	}
+	// As the API server reads it: encoding/json would take smoketests for smokeTests.
+	strict, err := json.UnmarshalStrict(document, &plan)
+	if err = errors.Join(append(strict, err)...); err != nil {
 		return v1alpha1.Delivery{}, err
 	}
 	if len(strings.TrimSpace(string(raw))) == 0 {

@@ -197,8 +197,10 @@ func TestDecodeRefuses(t *testing.T) {
 		text string
 		errs []string
 	}{
-		"a misspelt field": {text: "smoketest: []", errs: []string{`unknown field "smoketest"`}},
-		"nothing":          {text: " \n", errs: []string{"it is empty"}},
+		"a wrongly capitalised field": {text: "smoketests: []\nCanary: {}", errs: []string{`unknown field "Canary"`, `unknown field "smoketests"`}},
+		"a repeated field":            {text: "deadline: 1m\ndeadline: 2m", errs: []string{"deadline"}},
+		"a misspelt field":            {text: "smoketest: []", errs: []string{`unknown field "smoketest"`}},
+		"nothing":                     {text: " \n", errs: []string{"it is empty"}},
 		"a whole Environment": {
 			text: "kind: Environment\nspec: {}", errs: []string{"unknown field"},
 		},

@@ -183,6 +183,32 @@ func TestInterruptSaysWhatWasLeft(t *testing.T) {
 	}
 }
 
+// TestADeletedReleaseIsNeitherContinuedNorTakenBack: there is nothing left to do that with.
+func TestADeletedReleaseIsNeitherContinuedNorTakenBack(t *testing.T) {
+	r := newRelease(v1alpha1.ActionCanary)
+	e := &fakeEngine{run: func() (engine.Result, error) {
+		return engine.Result{}, &engine.DeletedError{Message: "release \"web-7\" was deleted while it was running"}
+	}}
+	d, _, _ := drivenBy(e, &fakeCluster{release: r})
+	err := d.Run(t.Context(), r)
+	if text := exit.Message(err); text != `release "web-7" was deleted while it was running` {
+		t.Errorf("error %q", text)
+	}
+}
+
+func TestAnEditThatIsKeptIsNotCalledARollback(t *testing.T) {
+	r := newRelease(v1alpha1.ActionCanary)
+	kept := engine.Result{Outcome: engine.OutcomeRolledBack, Release: r, Kept: true, Message: "aborted by hand"}
+	e := &fakeEngine{run: func() (engine.Result, error) { return kept, nil }}
+	d, out, _ := drivenBy(e, &fakeCluster{release: r})
+	if err := d.Run(t.Context(), r); exit.CodeOf(err) != exit.TakenBack {
+		t.Errorf("code %d", exit.CodeOf(err))
+	}
+	if got, want := out.String(), "deployment.apps/web left as it is: release given up\n"; got != want {
+		t.Errorf("stdout %q, want %q", got, want)
+	}
+}
+
 func TestADriverThatLivesIsLeftAlone(t *testing.T) {
 	d, _, _ := drivenBy(&fakeEngine{run: func() (engine.Result, error) {
 		return engine.Result{}, &engine.HeldError{Release: "web-7", Holder: "bob"}
