@@ -9,9 +9,9 @@
 //
 // An approved Release covers one step: the workload's update from spec.from to spec.to, its creation
 // where the strategy is Create, and the creation of the canary Deployment while the workload stands at
-// either end of the step. It covers images by digest only. From the last approval that counts until the
-// deadline (at most 24 hours) and an hour of grace the update from spec.to to spec.from is open too, even
-// if the approvals expired meanwhile; later, going back is a release of its own.
+// either end of the step. It covers images by digest only. The update from spec.to to spec.from is open too, as
+// long as the release can be in flight: from the last approval that counts for its validity, the deadline (at
+// most 24 hours) and an hour of grace; later, going back is a release of its own.
 //
 // Since no status is read, it is not known here whether a release has ended, and this much stays possible
 // with an approved one: whoever may change the workload can bring spec.to again from exactly spec.from, make

@@ -12,9 +12,10 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/templatehash"
 )
 
-// The way back is open until a release's deadline and the grace after it: the driver begins to take a
-// release back at the deadline, and must still be able to then. The deadline is the requester's choice, so
-// it counts up to longestFlight only.
+// The way back is open as long as an approved release can be in flight: it may begin until its approvals
+// expire, and its deadline runs from there. The driver begins to take a release back at the deadline, and
+// must still be able to then, hence the grace. The deadline is the requester's choice, so it counts up to
+// longestFlight only.
 const (
 	wayBackGrace  = time.Hour
 	longestFlight = 24 * time.Hour
@@ -71,7 +72,7 @@ func (j *Judge) wayBackClosed(ctx context.Context, rules v1alpha1.ApprovalRules,
 	if created := release.CreationTimestamp.Time; created.After(start) {
 		start = created
 	}
-	end := start.Add(min(deadlineOf(&release.Release), longestFlight) + wayBackGrace)
+	end := start.Add(policy.Validity(rules) + min(deadlineOf(&release.Release), longestFlight) + wayBackGrace)
 	if !j.Clock.Now().Before(end) {
 		return fmt.Sprintf("the way back of Release %q closed at %s: %s", release.Name, end.UTC().Format(time.RFC3339), next), nil
 	}

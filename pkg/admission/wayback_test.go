@@ -29,7 +29,8 @@ func TestTheWayBackIsOpenWhileTheReleaseIsInFlight(t *testing.T) {
 	}{
 		"with the annotation on the old object":                   {change: func(*world, *review) {}},
 		"at the deadline, when the driver begins to take it back": {change: after(30 * time.Minute)},
-		"a moment before the grace ends":                          {change: after(90*time.Minute - time.Second)},
+		"when it began on the last moment of its approval":        {change: after(24*time.Hour + 30*time.Minute)},
+		"a moment before the grace ends":                          {change: after(25*time.Hour + 30*time.Minute - time.Second)},
 		"although the approval expired meanwhile": {
 			rules: v1alpha1.ApprovalRules{ValidFor: &metav1.Duration{Duration: time.Minute}}, change: after(time.Hour)},
 		"a status that says the release ended is not read": {change: func(w *world, _ *review) {
@@ -40,7 +41,7 @@ func TestTheWayBackIsOpenWhileTheReleaseIsInFlight(t *testing.T) {
 			r.old = deployment("web", "d1", next())
 		}},
 		"after the deadline and the grace": {
-			change: after(90 * time.Minute), refusal: `the way back of Release "web-7" closed at 2026-11-23T12:30:00Z: go back with`},
+			change: after(25*time.Hour + 30*time.Minute), refusal: `the way back of Release "web-7" closed at 2026-11-24T12:30:00Z: go back with`},
 		"to another template than before": {refusal: "needs an approved Release", change: func(_ *world, r *review) {
 			r.object = deployment("web", "d1", template("r.local/bad:v1"))
 		}},
@@ -133,7 +134,7 @@ func TestTheRequesterCannotKeepTheWayBackOpenForEver(t *testing.T) {
 	}
 	w.admit(review{object: release("web-7", "d1", next(), stretched), user: user("ann")})
 	w.approve("web-7", "ben")
-	w.clock.SetTime(w.clock.Now().Add(25*time.Hour - time.Second))
+	w.clock.SetTime(w.clock.Now().Add(49*time.Hour - time.Second))
 	requireAllowed(t, w.validate(backToV1()))
 	w.clock.SetTime(w.clock.Now().Add(time.Second))
 	requireRefused(t, w.validate(backToV1()), `the way back of Release "web-7" closed at`, "[approval]")

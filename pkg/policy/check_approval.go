@@ -60,7 +60,7 @@ func judgeApprovals(rules v1alpha1.ApprovalRules, fact ApprovalFact, refuse func
 		if why := unfit(rules, fact, approval); why != "" {
 			return why
 		}
-		if end := approval.ApprovedAt.Add(validity(rules)); !end.After(fact.Now) {
+		if end := approval.ApprovedAt.Add(Validity(rules)); !end.After(fact.Now) {
 			return "expired at " + end.UTC().Format(time.RFC3339)
 		}
 		return ""
@@ -133,7 +133,8 @@ func SamePerson(a, b v1alpha1.Identity) bool {
 	return a.Username == b.Username || (a.UID != "" && a.UID == b.UID)
 }
 
-func validity(rules v1alpha1.ApprovalRules) time.Duration {
+// Validity is how long an approval lets a release begin.
+func Validity(rules v1alpha1.ApprovalRules) time.Duration {
 	if rules.ValidFor == nil {
 		return defaultApprovalValidity
 	}

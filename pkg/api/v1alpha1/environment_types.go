@@ -260,14 +260,15 @@ func (e *Environment) HasNamespace(namespace string) bool {
 func Owner(environments []Environment, namespace string) *Environment {
 	var owner *Environment
 	for i := range environments {
-		if e := &environments[i]; e.HasNamespace(namespace) && (owner == nil || e.olderThan(owner)) {
+		if e := &environments[i]; e.HasNamespace(namespace) && (owner == nil || e.OlderThan(owner)) {
 			owner = e
 		}
 	}
 	return owner
 }
 
-func (e *Environment) olderThan(other *Environment) bool {
+// OlderThan orders Environments by their creation, and those of one second by name.
+func (e *Environment) OlderThan(other *Environment) bool {
 	if !e.CreationTimestamp.Equal(&other.CreationTimestamp) {
 		return e.CreationTimestamp.Before(&other.CreationTimestamp)
 	}

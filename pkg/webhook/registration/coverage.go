@@ -30,7 +30,7 @@ func cover(environments []stored.Environment, entries map[string][]string) []cov
 		all[i].environment = &environments[i]
 		wanted[i] = wantedNamespaces(&environments[i], entries)
 		for _, namespace := range wanted[i] {
-			if other, taken := owner[namespace]; !taken || older(&environments[i], &environments[other]) {
+			if other, taken := owner[namespace]; !taken || environments[i].OlderThan(&environments[other].Environment) {
 				owner[namespace] = i
 			}
 		}
@@ -50,13 +50,6 @@ func cover(environments []stored.Environment, entries map[string][]string) []cov
 func conflict(namespace, younger, owner string) string {
 	return fmt.Sprintf("namespace %q is named by Environment %q and by the older Environment %q, whose rules alone count there: "+
 		"take it out of spec.namespaces of one of them", namespace, younger, owner)
-}
-
-func older(a, b *stored.Environment) bool {
-	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
-		return a.CreationTimestamp.Before(&b.CreationTimestamp)
-	}
-	return a.Name < b.Name
 }
 
 // wantedNamespaces are those that the Environment names; where that cannot be read also those that its
