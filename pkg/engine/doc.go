@@ -13,8 +13,9 @@
 //	res, err := e.Abort(ctx, rel, engine.AbortOptions{Reason: "..."})
 //
 // Errors of Request that a command tells apart with errors.As: NotInstalledError, RightsError,
-// WorkloadError, InFlightError, PolicyError, SameTemplateError. Run and Abort return a HeldError where a
-// living driver holds the Lease. A Result says how a release ended or why it waits.
+// WorkloadError, InFlightError, UnreadableError, PolicyError, SameTemplateError. Run and Abort return a
+// HeldError where a living driver holds the Lease, and a DeletedError where the Release was deleted under
+// its driver. A Result says how a release ended or why it waits.
 //
 // The engine imports pure packages only. It has no client, prints nothing and reads time from a clock.
 package engine

@@ -3,7 +3,6 @@ package view
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
@@ -78,10 +77,13 @@ func request(r *v1alpha1.Release, changes []Change) []string {
 	return lines
 }
 
+// okStatus is what a smoke test wants that names no status.
+const okStatus = 200
+
 func smokeTest(t v1alpha1.SmokeTest) string {
 	status, requests := t.ExpectStatus, max(t.Requests, 1)
 	if status == 0 {
-		status = http.StatusOK
+		status = okStatus
 	}
 	text := fmt.Sprintf("%s: GET %s answers %d", oneLine(t.Name), oneLine(t.Path), status)
 	if requests > 1 {
