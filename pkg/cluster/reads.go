@@ -108,12 +108,7 @@ func (c *Cluster) EnvironmentOf(ctx context.Context, namespace string) (*v1alpha
 	if err != nil {
 		return nil, err
 	}
-	for i := range environments {
-		if environments[i].HasNamespace(namespace) {
-			return &environments[i], nil
-		}
-	}
-	return nil, nil //nolint:nilnil // a namespace outside all environments is a normal answer
+	return v1alpha1.Owner(environments, namespace), nil
 }
 
 // ReplicaSets returns the ReplicaSets that a Deployment controls.

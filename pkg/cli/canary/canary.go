@@ -109,7 +109,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	environment := connect.EnvironmentOf(environments, o.connection.Namespace)
+	environment := v1alpha1.Owner(environments, o.connection.Namespace)
 	plan, err := o.Plan.Plan(environment, o.In)
 	if err != nil {
 		return err

@@ -45,19 +45,6 @@ func TestNewerFirst(t *testing.T) {
 	}
 }
 
-func TestEnvironmentOf(t *testing.T) {
-	environments := []v1alpha1.Environment{
-		{ObjectMeta: metav1.ObjectMeta{Name: "staging"}, Spec: v1alpha1.EnvironmentSpec{Namespaces: []string{"a", "b"}}},
-		{ObjectMeta: metav1.ObjectMeta{Name: "production"}, Spec: v1alpha1.EnvironmentSpec{Namespaces: []string{"c"}}},
-	}
-	if got := EnvironmentOf(environments, "c"); got == nil || got.Name != "production" {
-		t.Errorf("EnvironmentOf(c) = %v, want production", got)
-	}
-	if got := EnvironmentOf(environments, "d"); got != nil {
-		t.Errorf("EnvironmentOf(d) = %v, want none", got.Name)
-	}
-}
-
 func TestResize(t *testing.T) {
 	scaler := &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Name: "any", Namespace: "shop"},

@@ -180,16 +180,6 @@ func EnvironmentNamed(environments []v1alpha1.Environment, name string) (*v1alph
 	return nil, &Missing{Type: "environment", Name: name}
 }
 
-// EnvironmentOf returns the Environment that covers a namespace; nil where none does.
-func EnvironmentOf(environments []v1alpha1.Environment, namespace string) *v1alpha1.Environment {
-	for i := range environments {
-		if environments[i].HasNamespace(namespace) {
-			return &environments[i]
-		}
-	}
-	return nil
-}
-
 func ofWorkload(name string) string {
 	return labels.Set{v1alpha1.LabelWorkload: name}.String()
 }

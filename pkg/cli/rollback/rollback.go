@@ -173,7 +173,7 @@ func (o *Options) request(ctx context.Context, deployment *appsv1.Deployment, re
 	if err != nil {
 		return nil, "", err
 	}
-	environment := connect.EnvironmentOf(environments, o.connection.Namespace)
+	environment := v1alpha1.Owner(environments, o.connection.Namespace)
 	plan, err := o.Plan.Plan(environment, o.In)
 	if err != nil {
 		return nil, "", err
