@@ -31,7 +31,7 @@ func withRune(t *testing.T) *harness {
 	testcluster.RequireRealPods(t, shared.cluster)
 	installed.Do(func() {
 		shared.pushImages(t)
-		shared.rune(t, "admin", "install", "--image", "registry.localhost:5000/rune-webhook:e2e").want(t, 0)
+		shared.rune(t, "admin", "install", "--image", image("rune-webhook:e2e")).want(t, 0)
 		shared.user(t, "alice", "rune-releaser", "rune-viewer", "rune-approver")
 		shared.user(t, "bob", "rune-viewer", "rune-approver")
 		installed.ok = true
@@ -74,7 +74,7 @@ func (h *harness) build(t *testing.T, app string) string {
 // push loads a static binary as an image and returns its reference by digest.
 func (h *harness) push(t *testing.T, name, binary string, env ...string) string {
 	t.Helper()
-	reference, err := h.cluster.LoadImage(t.Context(), "registry.localhost:5000/"+name, binary,
+	reference, err := h.cluster.LoadImage(t.Context(), image(name), binary,
 		testcluster.ImageOptions{User: "65532", Env: env})
 	if err != nil {
 		t.Fatal(err)
@@ -122,14 +122,14 @@ apiVersion: rune.runeframeos.com/v1alpha1
 kind: ImagePolicy
 metadata: {name: %s}
 spec:
-  images: ["registry.localhost:5000/web"]
+  images: [%q]
   environments: [%s]
   authorities:
   - name: pipeline
     key:
       data: |
         %s
-`, name, strings.Join(environments, ", "), indented)
+`, name, image("web"), strings.Join(environments, ", "), indented)
 }
 
 // enforced makes namespaces, one Environment in each and a policy for their images, waits until the

@@ -10,6 +10,12 @@ import (
 	"testing"
 )
 
+// demoRegistry is the registry that the demo's manifests name.
+const demoRegistry = "registry.localhost:5000"
+
+// image names an image in the registry of the cluster under test.
+func image(name string) string { return shared.cluster.Registry + "/" + name }
+
 // demo reads a manifest of the demo: the tests and the demo judge the same objects.
 func demo(t *testing.T, name string) string {
 	t.Helper()
@@ -17,13 +23,13 @@ func demo(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(data)
+	return strings.ReplaceAll(string(data), demoRegistry, shared.cluster.Registry)
 }
 
 // web is the demo's Deployment with another image and number of replicas.
-func web(t *testing.T, image string, replicas int) string {
+func web(t *testing.T, reference string, replicas int) string {
 	t.Helper()
-	manifest := strings.ReplaceAll(demo(t, "web.yaml"), "registry.localhost:5000/web:v1", image)
+	manifest := strings.ReplaceAll(demo(t, "web.yaml"), image("web:v1"), reference)
 	return strings.Replace(manifest, "replicas: 2", fmt.Sprintf("replicas: %d", replicas), 1)
 }
 

@@ -14,12 +14,12 @@ func TestNodeApprovedIsWhatRuns(t *testing.T) {
 	h := withRune(t)
 	const namespace = "moved-tag"
 	h.enforced(t, map[string]string{namespace: environment(namespace, namespace, "")})
-	h.apply(t, "admin", namespace, web(t, "registry.localhost:5000/web:v1", 1)).want(t, 0)
+	h.apply(t, "admin", namespace, web(t, image("web:v1"), 1)).want(t, 0)
 	h.kubectl(t, "admin", "rollout", "status", "-n", namespace, "deployment/web", "--timeout=60s").want(t, 0)
 	h.kubectl(t, "admin", "patch", "environment", namespace, "--type=merge",
 		"-p", `{"spec":{"rules":{"approval":{"minApprovals":1}}}}`).want(t, 0)
 	eventually(t, "the webhook to ask for approval", func() string {
-		out := h.kubectl(t, "admin", "set", "image", "-n", namespace, "deployment/web", "web=registry.localhost:5000/web:v2", "--dry-run=server")
+		out := h.kubectl(t, "admin", "set", "image", "-n", namespace, "deployment/web", "web="+image("web:v2"), "--dry-run=server")
 		if !strings.Contains(out.stderr, "[approval]") {
 			return out.String()
 		}
@@ -29,7 +29,7 @@ func TestNodeApprovedIsWhatRuns(t *testing.T) {
 	binary := filepath.Join(h.dir, "web")
 	approved := h.push(t, "web:moving", binary, "VERSION=approved")
 	h.sign(t, approved)
-	h.rune(t, "alice", "canary", "deployment/web", "-n", namespace, "--image", "web=registry.localhost:5000/web:moving").want(t, 3)
+	h.rune(t, "alice", "canary", "deployment/web", "-n", namespace, "--image", "web="+image("web:moving")).want(t, 3)
 	h.rune(t, "bob", "approve", "release/web-1", "-n", namespace).want(t, 0)
 	h.sign(t, h.push(t, "web:moving", binary, "VERSION=another"))
 	h.rune(t, "alice", "resume", "release/web-1", "-n", namespace).want(t, 0)

@@ -18,12 +18,12 @@ func TestNodeKillNine(t *testing.T) {
 	const namespace = "killed"
 	h.enforced(t, map[string]string{namespace: environment(namespace, namespace, "")})
 	h.apply(t, "admin", namespace, demo(t, "service.yaml")).want(t, 0)
-	h.apply(t, "admin", namespace, web(t, "registry.localhost:5000/web:v1", 4)).want(t, 0)
+	h.apply(t, "admin", namespace, web(t, image("web:v1"), 4)).want(t, 0)
 	h.kubectl(t, "admin", "rollout", "status", "-n", namespace, "deployment/web", "--timeout=60s").want(t, 0)
 	users := h.startTraffic(t, namespace)
 
 	started := time.Now()
-	h.rune(t, "alice", "canary", "deployment/web", "-n", namespace, "--image", "web=registry.localhost:5000/web:v2").want(t, 0)
+	h.rune(t, "alice", "canary", "deployment/web", "-n", namespace, "--image", "web="+image("web:v2")).want(t, 0)
 	undisturbed := time.Since(started)
 	seed := uint64(started.UnixNano())
 	t.Logf("an undisturbed canary takes %s; seed %d", undisturbed, seed)
@@ -44,7 +44,7 @@ func TestNodeKillNine(t *testing.T) {
 			t.Errorf("killed after %s: %d of %d requests failed, want 0", moment, failed, sent)
 		}
 		assertAtRest(t, h, namespace)
-		assertFinal(t, h, namespace, "registry.localhost:5000/web:"+version)
+		assertFinal(t, h, namespace, image("web:"+version))
 		version, other = other, version
 	}
 }
@@ -55,7 +55,7 @@ func (h *harness) killAndResume(t *testing.T, namespace, version string, after t
 	t.Helper()
 	before := h.get(t, "{.items[*].metadata.name}", "releases", "-n", namespace)
 	driver := h.command(t.Context(), "alice", filepath.Join(h.bin, "kubectl-rune"), "canary", "deployment/web",
-		"-n", namespace, "--image", "web=registry.localhost:5000/web:"+version)
+		"-n", namespace, "--image", "web="+image("web:"+version))
 	var output bytes.Buffer
 	driver.Stdout, driver.Stderr = &output, &output
 	if err := driver.Start(); err != nil {
@@ -70,7 +70,7 @@ func (h *harness) killAndResume(t *testing.T, namespace, version string, after t
 	t.Logf("killed after %s; the driver had printed:\n%s", after, output.String())
 	if h.get(t, "{.items[*].metadata.name}", "releases", "-n", namespace) == before {
 		// Killed before the release was recorded: nothing was changed, so there is nothing to resume.
-		h.rune(t, "alice", "canary", "deployment/web", "-n", namespace, "--image", "web=registry.localhost:5000/web:"+version).want(t, 0)
+		h.rune(t, "alice", "canary", "deployment/web", "-n", namespace, "--image", "web="+image("web:"+version)).want(t, 0)
 		return false
 	}
 	h.rune(t, "alice", "resume", "deployment/web", "-n", namespace).want(t, 0)

@@ -14,23 +14,23 @@ func TestNodeRefusals(t *testing.T) {
 	h.enforced(t, map[string]string{namespace: environment(namespace, namespace, needApproval)})
 
 	t.Run("a pod whose image nobody signed", func(t *testing.T) {
-		h.kubectl(t, "admin", "apply", "-n", namespace, "-f", "../../hack/demo/refused/unsigned.yaml").
+		h.apply(t, "admin", namespace, demo(t, "refused/unsigned.yaml")).
 			want(t, 1, "spec.containers[0].image", "web:unsigned", "sign")
 	})
 	t.Run("a pod without a memory limit", func(t *testing.T) {
-		h.kubectl(t, "admin", "apply", "-n", namespace, "-f", "../../hack/demo/refused/unlimited.yaml").
+		h.apply(t, "admin", namespace, demo(t, "refused/unlimited.yaml")).
 			want(t, 1, "limits.memory")
 	})
 	t.Run("a privileged pod", func(t *testing.T) {
-		h.kubectl(t, "admin", "apply", "-n", namespace, "-f", "../../hack/demo/refused/privileged.yaml").
+		h.apply(t, "admin", namespace, demo(t, "refused/privileged.yaml")).
 			want(t, 1, "privileged")
 	})
 	t.Run("all violations come in one message", func(t *testing.T) {
-		manifest := strings.ReplaceAll(web(t, "registry.localhost:5000/web:unsigned", 1), "limits: {memory: 64Mi}", "limits: {}")
+		manifest := strings.ReplaceAll(web(t, image("web:unsigned"), 1), "limits: {memory: 64Mi}", "limits: {}")
 		h.apply(t, "admin", namespace, manifest).want(t, 1, "web:unsigned", "limits.memory", "approv")
 	})
 	t.Run("an annotation alone approves nothing", func(t *testing.T) {
-		manifest := strings.Replace(web(t, "registry.localhost:5000/web:v1", 1), "labels: {app: web}",
+		manifest := strings.Replace(web(t, image("web:v1"), 1), "labels: {app: web}",
 			"labels: {app: web}\n  annotations: {rune.runeframeos.com/release: web-1}", 1)
 		h.apply(t, "admin", namespace, manifest).want(t, 1, "web-1")
 	})
@@ -43,10 +43,10 @@ func TestNodeRefusals(t *testing.T) {
 	t.Run("an ephemeral container with an unsigned image", func(t *testing.T) {
 		const open = "refusing-ephemeral"
 		h.enforced(t, map[string]string{open: environment(open, open, "")})
-		h.apply(t, "admin", open, web(t, "registry.localhost:5000/web:v1", 1)).want(t, 0)
+		h.apply(t, "admin", open, web(t, image("web:v1"), 1)).want(t, 0)
 		h.kubectl(t, "admin", "rollout", "status", "-n", open, "deployment/web", "--timeout=60s").want(t, 0)
 		pod := h.get(t, "{.items[0].metadata.name}", "pods", "-l", "app=web", "-n", open)
-		h.kubectl(t, "admin", "debug", "-n", open, pod, "--image=registry.localhost:5000/web:unsigned", "--profile=restricted").
+		h.kubectl(t, "admin", "debug", "-n", open, pod, "--image="+image("web:unsigned"), "--profile=restricted").
 			want(t, 1, "web:unsigned")
 	})
 	if pods := h.get(t, "{.items[*].metadata.name}", "pods", "-n", namespace); pods != "" {
@@ -60,7 +60,7 @@ func TestNodeElsewhereIsFree(t *testing.T) {
 	const namespace, elsewhere = "bound", "free"
 	h.enforced(t, map[string]string{namespace: environment(namespace, namespace, needApproval)})
 	h.namespace(t, elsewhere)
-	h.apply(t, "admin", elsewhere, web(t, "registry.localhost:5000/web:unsigned", 1)).want(t, 0)
+	h.apply(t, "admin", elsewhere, web(t, image("web:unsigned"), 1)).want(t, 0)
 	h.kubectl(t, "admin", "rollout", "status", "-n", elsewhere, "deployment/web", "--timeout=60s").want(t, 0)
 }
 
@@ -75,11 +75,11 @@ func TestNodeImageThatDoesNotExist(t *testing.T) {
 		namespace string
 		code      int
 	}{{inside, 4}, {outside, 2}} {
-		h.apply(t, "admin", tt.namespace, web(t, "registry.localhost:5000/web:v1", 2)).want(t, 0)
+		h.apply(t, "admin", tt.namespace, web(t, image("web:v1"), 2)).want(t, 0)
 		h.kubectl(t, "admin", "rollout", "status", "-n", tt.namespace, "deployment/web", "--timeout=60s").want(t, 0)
 		before := h.get(t, "{.spec}", "deployment", "web", "-n", tt.namespace)
-		h.rune(t, "alice", "canary", "deployment/web", "-n", tt.namespace, "--image", "web=registry.localhost:5000/web:none",
-			"--steps", "50", "--pause", "1s").want(t, tt.code, "registry.localhost:5000/web:none")
+		h.rune(t, "alice", "canary", "deployment/web", "-n", tt.namespace, "--image", "web="+image("web:none"),
+			"--steps", "50", "--pause", "1s").want(t, tt.code, image("web:none"))
 		if after := h.get(t, "{.spec}", "deployment", "web", "-n", tt.namespace); after != before {
 			t.Errorf("%s: the Deployment's spec is now\n%s\nwant\n%s", tt.namespace, after, before)
 		}

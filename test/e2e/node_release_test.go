@@ -18,7 +18,7 @@ func TestNodeStory(t *testing.T) {
 	})
 	h.apply(t, "admin", staging, demo(t, "service.yaml")).want(t, 0)
 	h.apply(t, "admin", production, demo(t, "service.yaml")).want(t, 0)
-	h.apply(t, "admin", staging, web(t, "registry.localhost:5000/web:v1", 2)).want(t, 0)
+	h.apply(t, "admin", staging, web(t, image("web:v1"), 2)).want(t, 0)
 	h.kubectl(t, "admin", "rollout", "status", "-n", staging, "deployment/web", "--timeout=60s").want(t, 0)
 
 	promote(t, h, production, "web-1")
@@ -26,7 +26,7 @@ func TestNodeStory(t *testing.T) {
 
 	users := h.startTraffic(t, staging)
 	sent, failed := users.during(t, func() {
-		h.rune(t, "alice", "canary", "deployment/web", "-n", staging, "--image", "web=registry.localhost:5000/web:v2").
+		h.rune(t, "alice", "canary", "deployment/web", "-n", staging, "--image", "web="+image("web:v2")).
 			want(t, 0, "deployment.apps/web")
 	})
 	if failed != 0 {
@@ -42,7 +42,7 @@ func TestNodeStory(t *testing.T) {
 	assertAtRest(t, h, production)
 
 	before := h.get(t, "{.spec}", "deployment", "web", "-n", staging)
-	h.rune(t, "alice", "canary", "deployment/web", "-n", staging, "--image", "web=registry.localhost:5000/web:v3").
+	h.rune(t, "alice", "canary", "deployment/web", "-n", staging, "--image", "web="+image("web:v3")).
 		want(t, 2, "Basic connectivity", "500")
 	if after := h.get(t, "{.spec}", "deployment", "web", "-n", staging); after != before {
 		t.Errorf("after the faulty canary the Deployment's spec is\n%s\nwant\n%s", after, before)
