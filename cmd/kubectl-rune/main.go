@@ -9,7 +9,9 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/klog/v2"
 
 	"github.com/runeframeos/kubectl-rune/pkg/cli"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/exit"
@@ -21,6 +23,10 @@ func run(args []string) exit.Code {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	go interrupt(cancel)
+
+	// client-go logs what it makes of a request that we canceled ourselves. What a user reads on stderr is
+	// ours to word, and every error that matters is returned.
+	klog.SetLogger(logr.Discard())
 
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
 	command := cli.NewCommand(streams)
