@@ -76,9 +76,6 @@ func (c *Cluster) Ports() engine.Ports {
 // Namespace is the one that the typed reads look into.
 func (c *Cluster) Namespace() string { return c.namespace }
 
-// Clients is the plain Kubernetes client, for reads that this package does not have.
-func (c *Cluster) Clients() kubernetes.Interface { return c.clients }
-
 // Installed tells whether the API server serves Rune's kinds. Discovery is open to every user that the
 // cluster knows.
 func (c *Cluster) Installed(context.Context) (bool, error) {

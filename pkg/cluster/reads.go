@@ -7,10 +7,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
-	"github.com/runeframeos/kubectl-rune/pkg/apply"
 	"github.com/runeframeos/kubectl-rune/pkg/engine"
 	"github.com/runeframeos/kubectl-rune/pkg/release"
 )
@@ -47,20 +45,6 @@ func (c *Cluster) Releases(ctx context.Context, workload string) ([]v1alpha1.Rel
 	return releases, nil
 }
 
-// InFlight returns the Release of a workload that has not ended, or nil.
-func (c *Cluster) InFlight(ctx context.Context, workload string) (*v1alpha1.Release, error) {
-	releases, err := c.Releases(ctx, workload)
-	if err != nil {
-		return nil, err
-	}
-	for i := range releases {
-		if !releases[i].Ended() {
-			return &releases[i], nil
-		}
-	}
-	return nil, nil //nolint:nilnil // none in flight is a normal answer
-}
-
 // Approvals returns the Approvals that name one Release.
 func (c *Cluster) Approvals(ctx context.Context, r *v1alpha1.Release) ([]v1alpha1.Approval, error) {
 	all, err := c.ListApprovals(ctx, r.Namespace)
@@ -74,41 +58,6 @@ func (c *Cluster) Approvals(ctx context.Context, r *v1alpha1.Release) ([]v1alpha
 		}
 	}
 	return own, nil
-}
-
-// CreateApproval records the caller's consent; the webhook stamps who it is.
-func (c *Cluster) CreateApproval(ctx context.Context, a *v1alpha1.Approval, w engine.Write) (*v1alpha1.Approval, error) {
-	object := a.DeepCopy()
-	object.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.KindApproval}
-	u, err := stored(object)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := c.rune("approvals", a.Namespace).Create(ctx, u, metav1.CreateOptions{DryRun: dryRun(w), FieldManager: apply.FieldManager})
-	if err != nil {
-		return nil, err
-	}
-	return typed[v1alpha1.Approval](answer)
-}
-
-// Environments returns all Environments, by name.
-func (c *Cluster) Environments(ctx context.Context) ([]v1alpha1.Environment, error) {
-	items, err := c.rune("environments", "").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, err
-	}
-	environments := list[v1alpha1.Environment](c, items, nil)
-	sort.Slice(environments, func(i, j int) bool { return environments[i].Name < environments[j].Name })
-	return environments, nil
-}
-
-// EnvironmentOf returns the Environment that covers a namespace, or nil.
-func (c *Cluster) EnvironmentOf(ctx context.Context, namespace string) (*v1alpha1.Environment, error) {
-	environments, err := c.Environments(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return v1alpha1.Owner(environments, namespace), nil
 }
 
 // ReplicaSets returns the ReplicaSets that a Deployment controls.
