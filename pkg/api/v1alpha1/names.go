@@ -21,5 +21,10 @@ const SystemNamespace = "rune-system"
 // Verbs on environments.rune.runeframeos.com/NAME that RBAC grants to people and that the webhook asks
 // about by SubjectAccessReview.
 const (
+	// VerbApprove: approve Releases.
 	VerbApprove = "approve"
+	// VerbDeploy: change what runs, where rules.access asks for it.
+	VerbDeploy = "deploy"
+	// VerbExempt: create Exemptions.
+	VerbExempt = "exempt"
 )

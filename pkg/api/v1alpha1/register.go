@@ -18,6 +18,7 @@ const (
 	KindImagePolicy = "ImagePolicy"
 	KindRelease     = "Release"
 	KindApproval    = "Approval"
+	KindExemption   = "Exemption"
 )
 
 // GroupVersion returns the group and version of all kinds of this package.
@@ -38,6 +39,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&ImagePolicy{}, &ImagePolicyList{},
 		&Release{}, &ReleaseList{},
 		&Approval{}, &ApprovalList{},
+		&Exemption{}, &ExemptionList{},
 	)
 	metav1.AddToGroupVersion(s, gv)
 	return nil

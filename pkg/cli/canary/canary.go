@@ -105,11 +105,10 @@ func (o *Options) Validate() error {
 
 // Run requests the release and drives it.
 func (o *Options) Run(ctx context.Context) error {
-	environments, err := o.connection.Environments(ctx)
+	environment, err := o.connection.EnvironmentOf(ctx, o.connection.Namespace)
 	if err != nil {
 		return err
 	}
-	environment := v1alpha1.Owner(environments, o.connection.Namespace)
 	plan, err := o.Plan.Plan(environment, o.In)
 	if err != nil {
 		return err

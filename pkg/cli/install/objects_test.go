@@ -41,7 +41,7 @@ func TestObjectsComeInAnOrderThatCanBeApplied(t *testing.T) {
 	seen := map[string]bool{}
 	for i, object := range objects(t, Settings{}) {
 		kind := object.GetKind()
-		if kind == "CustomResourceDefinition" && i > 3 {
+		if kind == "CustomResourceDefinition" && i > 4 {
 			t.Errorf("%s comes as number %d", TypeName(object), i)
 		}
 		if ns := object.GetNamespace(); ns != "" && !seen["Namespace"] {

@@ -169,11 +169,10 @@ func (o *Options) reason() string {
 }
 
 func (o *Options) request(ctx context.Context, deployment *appsv1.Deployment, releases []v1alpha1.Release) (request *engine.Request, goal string, err error) {
-	environments, err := o.connection.Environments(ctx)
+	environment, err := o.connection.EnvironmentOf(ctx, o.connection.Namespace)
 	if err != nil {
 		return nil, "", err
 	}
-	environment := v1alpha1.Owner(environments, o.connection.Namespace)
 	plan, err := o.Plan.Plan(environment, o.In)
 	if err != nil {
 		return nil, "", err
