@@ -34,7 +34,7 @@ type Config struct {
 // Judge answers admission reviews. It is safe for concurrent use.
 type Judge struct {
 	Config
-	policy *policy.Evaluator
+	rulesets *rulesets
 }
 
 // New returns a Judge, or an error if a port is missing.
@@ -46,11 +46,11 @@ func New(config Config) (*Judge, error) {
 	if config.Timeout <= 0 {
 		config.Timeout = DefaultTimeout
 	}
-	evaluator, err := policy.NewEvaluator()
+	compiler, err := policy.NewCompiler()
 	if err != nil {
 		return nil, fmt.Errorf("making the admission judge: %w", err)
 	}
-	return &Judge{Config: config, policy: evaluator}, nil
+	return &Judge{Config: config, rulesets: newRulesets(compiler)}, nil
 }
 
 // Validate answers a validating review of an object in an environment's namespace. It never returns

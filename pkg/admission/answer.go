@@ -45,7 +45,7 @@ type decision struct {
 	judged bool
 	// what names the object to people.
 	what string
-	// enforcement of the environment; empty means Enforce, also where no Environment was read.
+	// enforcement of the environment decides what an error does; empty means Enforce, also where no Environment was read.
 	enforcement v1alpha1.Enforcement
 	verdict     policy.Verdict
 	// lenient violations never deny: an approval that is missing on a dry run.
@@ -83,7 +83,7 @@ func respond(environment string, d decision, err error) (*admissionv1.AdmissionR
 		return admitted(VerdictUnjudged), VerdictUnjudged
 	}
 	response, verdict := admitted(VerdictAllowed), VerdictAllowed
-	if !d.verdict.Allowed() {
+	if len(d.verdict.Violations) > 0 {
 		response, verdict = refused(environment, d)
 	}
 	for _, violation := range d.lenient {
@@ -101,26 +101,27 @@ func respond(environment string, d decision, err error) (*admissionv1.AdmissionR
 	return response, verdict
 }
 
-// refused applies the environment's enforcement to a verdict with violations.
+// refused applies the degrees of enforcement to a verdict with violations.
 func refused(environment string, d decision) (*admissionv1.AdmissionResponse, string) {
-	message := d.verdict.Message(environment, d.what)
+	warned := d.verdict.Degree(v1alpha1.EnforcementWarn)
 	var response *admissionv1.AdmissionResponse
 	var verdict string
-	switch d.enforcement {
-	case v1alpha1.EnforcementWarn:
+	switch {
+	case !d.verdict.Allowed():
+		verdict = VerdictDenied
+		response = denial(d.verdict.Denials(), http.StatusForbidden, metav1.StatusReasonForbidden, d.verdict.Message(environment, d.what))
+	case len(warned) > 0:
 		verdict = VerdictWarned
 		response = admitted(verdict)
-		for _, violation := range d.verdict.Violations {
-			response.Warnings = append(response.Warnings, warning(environment, violation))
-		}
-		response.AuditAnnotations[AuditViolations] = message
-	case v1alpha1.EnforcementAudit:
+	default:
 		verdict = VerdictAudited
 		response = admitted(verdict)
-		response.AuditAnnotations[AuditViolations] = message
-	default:
-		verdict = VerdictDenied
-		response = denial(d.verdict.Violations, http.StatusForbidden, metav1.StatusReasonForbidden, message)
+	}
+	for _, violation := range warned {
+		response.Warnings = append(response.Warnings, warning(environment, violation))
+	}
+	if len(d.verdict.Denials()) < len(d.verdict.Violations) {
+		response.AuditAnnotations[AuditViolations] = d.verdict.Report(environment, d.what)
 	}
 	response.AuditAnnotations[AuditRules] = ruleList(d.verdict)
 	return response, verdict

@@ -82,7 +82,11 @@ func (j *Judge) validateSubject(ctx context.Context, name string, request *admis
 	if err != nil {
 		return d, err
 	}
-	d.verdict = j.policy.Evaluate(policy.Input{Rules: environment.Spec.Rules, Subject: c.subject, Facts: facts})
+	ruleset, err := j.rulesets.of(environment)
+	if err != nil {
+		return d, err
+	}
+	d.verdict = ruleset.Evaluate(policy.Input{Subject: c.subject, Facts: facts})
 	if request.DryRun != nil && *request.DryRun {
 		d.verdict, d.lenient = withoutApproval(d.verdict)
 	}

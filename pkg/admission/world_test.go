@@ -101,7 +101,7 @@ func (w *world) Environment(_ context.Context, name string) (*v1alpha1.Environme
 	if w.environment == nil || name != w.environment.Name {
 		return nil, apierrors.NewNotFound(v1alpha1.Resource("environments").GroupResource(), name)
 	}
-	return w.environment, nil
+	return w.environment.DeepCopy(), nil // tests change theirs between calls
 }
 
 func (w *world) ImagePolicies(context.Context, string) ([]v1alpha1.ImagePolicy, error) {

@@ -8,23 +8,29 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
 
-// Input is one question: may the subject enter an environment with these rules, given these facts?
-type Input struct {
-	Rules   v1alpha1.Rules
-	Subject *Subject
-	Facts   Facts
-}
+// Judge returns the violations of one rule, in any order. A violation without an Enforcement gets that of the
+// rule, else the environment's.
+type Judge func(Input) []Violation
 
-// Check is one rule.
+// Check is one rule of the catalogue.
 type Check struct {
 	ID Rule
 	// Asked tells whether an environment has the rule.
 	Asked func(v1alpha1.Rules) bool
-	// Judge returns the violations, in any order.
-	Judge func(Input) []Violation
+	// Enforcement that the rule itself names; empty where the environment's counts. It is only called where
+	// the rule is asked.
+	Enforcement func(v1alpha1.Rules) v1alpha1.Enforcement
+	// Compile prepares what can be prepared once per Environment: globs, patterns, expressions. It is only
+	// called where the rule is asked. Its error says which part of the rules cannot be read.
+	Compile func(v1alpha1.Rules) (Judge, error)
 }
 
-// Checks returns all checks. The evaluator judges Pod Security Standards.
+// judged is a Compile that has nothing to prepare.
+func judged(judge Judge) func(v1alpha1.Rules) (Judge, error) {
+	return func(v1alpha1.Rules) (Judge, error) { return judge, nil }
+}
+
+// Checks returns the whole catalogue, sorted by id. The evaluator judges Pod Security Standards.
 func Checks(podSecurity psapolicy.Evaluator) []Check {
 	return []Check{
 		approvalCheck(),
@@ -35,27 +41,16 @@ func Checks(podSecurity psapolicy.Evaluator) []Check {
 	}
 }
 
-// Evaluator judges by all checks. It is safe for concurrent use.
-type Evaluator struct {
+// Compiler makes Environments ready to judge by. It is safe for concurrent use.
+type Compiler struct {
 	checks []Check
 }
 
-// NewEvaluator returns an Evaluator; the tables of the Pod Security Standards are built here, once.
-func NewEvaluator() (*Evaluator, error) {
+// NewCompiler returns a Compiler; the tables of the Pod Security Standards are built here, once.
+func NewCompiler() (*Compiler, error) {
 	podSecurity, err := psapolicy.NewEvaluator(psapolicy.DefaultChecks(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the Pod Security Standards: %w", err)
 	}
-	return &Evaluator{checks: Checks(podSecurity)}, nil
-}
-
-// Evaluate asks every check that the rules have.
-func (e *Evaluator) Evaluate(in Input) Verdict {
-	var violations []Violation
-	for _, check := range e.checks {
-		if check.Asked(in.Rules) {
-			violations = append(violations, check.Judge(in)...)
-		}
-	}
-	return NewVerdict(violations...)
+	return &Compiler{checks: Checks(podSecurity)}, nil
 }

@@ -15,9 +15,10 @@ const defaultApprovalValidity = 24 * time.Hour
 // approvalCheck requires that other people consented to the pod template.
 func approvalCheck() Check {
 	return Check{
-		ID:    RuleApproval,
-		Asked: func(rules v1alpha1.Rules) bool { return rules.Approval != nil },
-		Judge: func(in Input) []Violation {
+		ID:          RuleApproval,
+		Asked:       func(rules v1alpha1.Rules) bool { return rules.Approval != nil },
+		Enforcement: func(rules v1alpha1.Rules) v1alpha1.Enforcement { return rules.Approval.Enforcement },
+		Compile: judged(func(in Input) []Violation {
 			fact := in.Facts.Approval
 			field := in.Subject.Field("spec")
 			if in.Subject.TemplatePath != "" {
@@ -38,7 +39,7 @@ func approvalCheck() Check {
 				return violations
 			}
 			return judgeApprovals(*in.Rules.Approval, *fact, refuse)
-		},
+		}),
 	}
 }
 

@@ -22,14 +22,23 @@ func EffectivePin(rules v1alpha1.Rules) v1alpha1.Pin {
 	return rules.Images.Pin
 }
 
+// imagesEnforcement is the degree of all rules of rules.images.
+func imagesEnforcement(rules v1alpha1.Rules) v1alpha1.Enforcement {
+	if rules.Images == nil {
+		return ""
+	}
+	return rules.Images.Enforcement
+}
+
 // pinCheck refuses Pods with an image that is not named by digest: the mutating side pins them, so
 // such a Pod came past it or its tag could not be resolved.
 func pinCheck() Check {
 	return Check{
-		ID:    RulePin,
-		Asked: func(rules v1alpha1.Rules) bool { return EffectivePin(rules) == v1alpha1.PinPods },
-		Judge: func(in Input) []Violation {
-			if !in.Subject.IsPod() {
+		ID:          RulePin,
+		Asked:       func(rules v1alpha1.Rules) bool { return EffectivePin(rules) != v1alpha1.PinNever },
+		Enforcement: imagesEnforcement,
+		Compile: judged(func(in Input) []Violation {
+			if !in.Subject.IsPod() && EffectivePin(in.Rules) != v1alpha1.PinWorkloads {
 				return nil
 			}
 			var violations []Violation
@@ -45,6 +54,6 @@ func pinCheck() Check {
 				violations = append(violations, Violation{Rule: RulePin, Field: slot.Field, Message: message})
 			}
 			return violations
-		},
+		}),
 	}
 }

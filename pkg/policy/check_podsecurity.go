@@ -12,9 +12,10 @@ import (
 // podSecurityCheck requires a level of the Pod Security Standards.
 func podSecurityCheck(evaluator psapolicy.Evaluator) Check {
 	return Check{
-		ID:    RulePodSecurity,
-		Asked: func(rules v1alpha1.Rules) bool { return rules.PodSecurity != nil },
-		Judge: func(in Input) []Violation {
+		ID:          RulePodSecurity,
+		Asked:       func(rules v1alpha1.Rules) bool { return rules.PodSecurity != nil },
+		Enforcement: func(rules v1alpha1.Rules) v1alpha1.Enforcement { return rules.PodSecurity.Enforcement },
+		Compile: judged(func(in Input) []Violation {
 			level, err := levelVersion(*in.Rules.PodSecurity)
 			field := in.Subject.Field("spec")
 			if err != nil {
@@ -33,7 +34,7 @@ func podSecurityCheck(evaluator psapolicy.Evaluator) Check {
 				violations = append(violations, Violation{Rule: RulePodSecurity, Field: field, Message: message})
 			}
 			return violations
-		},
+		}),
 	}
 }
 

@@ -14,9 +14,10 @@ import (
 // Ephemeral containers cannot have any.
 func resourcesCheck() Check {
 	return Check{
-		ID:    RuleResources,
-		Asked: func(rules v1alpha1.Rules) bool { return rules.Resources != nil },
-		Judge: func(in Input) []Violation {
+		ID:          RuleResources,
+		Asked:       func(rules v1alpha1.Rules) bool { return rules.Resources != nil },
+		Enforcement: func(rules v1alpha1.Rules) v1alpha1.Enforcement { return rules.Resources.Enforcement },
+		Compile: judged(func(in Input) []Violation {
 			var violations []Violation
 			for _, c := range in.Subject.containers(false) {
 				for _, field := range slices.Sorted(slices.Values(in.Rules.Resources.Require)) {
@@ -31,7 +32,7 @@ func resourcesCheck() Check {
 				}
 			}
 			return violations
-		},
+		}),
 	}
 }
 

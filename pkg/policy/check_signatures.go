@@ -11,9 +11,10 @@ import (
 // signaturesCheck requires that every image satisfies the ImagePolicies of the environment.
 func signaturesCheck() Check {
 	return Check{
-		ID:    RuleSignatures,
-		Asked: func(rules v1alpha1.Rules) bool { return rules.Signatures != nil },
-		Judge: func(in Input) []Violation {
+		ID:          RuleSignatures,
+		Asked:       func(rules v1alpha1.Rules) bool { return rules.Signatures != nil },
+		Enforcement: func(rules v1alpha1.Rules) v1alpha1.Enforcement { return rules.Signatures.Enforcement },
+		Compile: judged(func(in Input) []Violation {
 			var violations []Violation
 			for _, slot := range in.Subject.UnsettledImages() {
 				fact := in.Facts.Images[slot.Image]
@@ -23,7 +24,7 @@ func signaturesCheck() Check {
 				violations = append(violations, Violation{Rule: RuleSignatures, Field: slot.Field, Message: signatureMessage(slot.Image, fact)})
 			}
 			return violations
-		},
+		}),
 	}
 }
 

@@ -15,6 +15,8 @@ type Subject struct {
 	Kind      schema.GroupKind
 	Namespace string
 	Name      string
+	// Object is the whole object in JSON.
+	Object json.RawMessage
 	// TemplatePath is the field path of the pod template: "spec.template"; empty for a Pod.
 	TemplatePath string
 	// Template as it stands in the object, with all fields, also those that this program's types do not know.
@@ -61,13 +63,18 @@ func NewSubject(kind schema.GroupKind, object []byte) (*Subject, error) {
 	if !ok {
 		return nil, fmt.Errorf("reading %s: this kind holds no pod template that is judged", kind.Kind)
 	}
+	return newSubject(kind, path, object)
+}
+
+// newSubject reads a pod template at a path of field names; an empty path is the object itself.
+func newSubject(kind schema.GroupKind, path []string, object []byte) (*Subject, error) {
 	var head struct {
 		Metadata metav1.ObjectMeta `json:"metadata"`
 	}
 	if err := utiljson.Unmarshal(object, &head); err != nil {
 		return nil, fmt.Errorf("reading metadata of %s: %w", kind.Kind, err)
 	}
-	subject := &Subject{Kind: kind, Namespace: head.Metadata.Namespace, Name: head.Metadata.Name, Template: object}
+	subject := &Subject{Kind: kind, Namespace: head.Metadata.Namespace, Name: head.Metadata.Name, Object: object, Template: object}
 	if subject.Name == "" {
 		subject.Name = head.Metadata.GenerateName
 	}

@@ -5,18 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-)
 
-// Rule is the id of a check, as it stands in messages, audit annotations and reports.
-type Rule string
-
-// The checks.
-const (
-	RulePin         Rule = "pin"
-	RuleSignatures  Rule = "signatures"
-	RulePodSecurity Rule = "podSecurity"
-	RuleResources   Rule = "resources"
-	RuleApproval    Rule = "approval"
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
 
 // Violation is one way in which an object breaks a rule.
@@ -26,6 +16,8 @@ type Violation struct {
 	Field string `json:"field"`
 	// Message says what is wrong and what would be right, without rule and field.
 	Message string `json:"message"`
+	// Enforcement is what the violation does to a request: that of the rule, else of the environment.
+	Enforcement v1alpha1.Enforcement `json:"enforcement,omitempty"`
 }
 
 // String is the line that a person reads.
@@ -36,23 +28,62 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%s: %s  [%s]", v.Field, v.Message, v.Rule)
 }
 
+// Denies tells whether the violation refuses a request.
+func (v Violation) Denies() bool {
+	return v.Enforcement != v1alpha1.EnforcementWarn && v.Enforcement != v1alpha1.EnforcementAudit
+}
+
+// Exempted is a violation that an Exemption lifts.
+type Exempted struct {
+	Violation
+	// Exemption is its name, in the namespace of the object.
+	Exemption string `json:"exemption"`
+}
+
 // Verdict is the outcome of all checks that an environment asks for.
 type Verdict struct {
-	// Violations sorted by field, rule and message; empty if the object may enter.
+	// Violations sorted by field, rule and message, of all degrees of enforcement.
 	Violations []Violation
+	// Exempted violations, sorted likewise.
+	Exempted []Exempted
+	// Deferred are the rules that the environment has and that were not judged, sorted: they can be told at
+	// admission only.
+	Deferred []Rule
 }
 
 // NewVerdict sorts violations and drops those that say the same twice.
 func NewVerdict(violations ...Violation) Verdict {
 	sorted := slices.Clone(violations)
-	slices.SortFunc(sorted, func(a, b Violation) int {
-		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
-	})
+	slices.SortFunc(sorted, compareViolations)
 	return Verdict{Violations: slices.Compact(sorted)}
 }
 
-// Allowed tells whether nothing is violated.
-func (v Verdict) Allowed() bool { return len(v.Violations) == 0 }
+func compareViolations(a, b Violation) int {
+	return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
+}
+
+// Allowed tells whether nothing is violated that denies a request.
+func (v Verdict) Allowed() bool { return !slices.ContainsFunc(v.Violations, Violation.Denies) }
+
+// Denials returns the violations that deny a request.
+func (v Verdict) Denials() []Violation {
+	return v.filter(Violation.Denies)
+}
+
+// Degree returns the violations of one degree that does not deny.
+func (v Verdict) Degree(enforcement v1alpha1.Enforcement) []Violation {
+	return v.filter(func(violation Violation) bool { return violation.Enforcement == enforcement })
+}
+
+func (v Verdict) filter(keep func(Violation) bool) []Violation {
+	var kept []Violation
+	for _, violation := range v.Violations {
+		if keep(violation) {
+			kept = append(kept, violation)
+		}
+	}
+	return kept
+}
 
 // Rules lists the rules that are violated, sorted, each once.
 func (v Verdict) Rules() []Rule {
@@ -64,20 +95,30 @@ func (v Verdict) Rules() []Rule {
 	return slices.Compact(rules)
 }
 
-// Message tells a person everything that is violated at once. What names the object:
-// `Deployment "web"`.
+// Message tells a person at once everything that denies. What names the object: `Deployment "web"`.
 func (v Verdict) Message(environment, what string) string {
-	if v.Allowed() {
+	denials := v.Denials()
+	if len(denials) == 0 {
 		return fmt.Sprintf("environment %q admits %s", environment, what)
 	}
+	return list(fmt.Sprintf("environment %q refuses %s", environment, what), denials)
+}
+
+// list puts one violation on each line below a heading.
+func list(heading string, violations []Violation) string {
 	noun := "violations"
-	if len(v.Violations) == 1 {
+	if len(violations) == 1 {
 		noun = "violation"
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "environment %q refuses %s: %d %s", environment, what, len(v.Violations), noun)
-	for _, violation := range v.Violations {
+	fmt.Fprintf(&text, "%s: %d %s", heading, len(violations), noun)
+	for _, violation := range violations {
 		text.WriteString("\n  " + violation.String())
 	}
 	return text.String()
+}
+
+// Report tells everything that is violated, of any degree, for records.
+func (v Verdict) Report(environment, what string) string {
+	return list(fmt.Sprintf("%s breaks rules of environment %q", what, environment), v.Violations)
 }

@@ -90,7 +90,7 @@ func TestProblemsNameTheirFile(t *testing.T) {
 		"a value not in the list": {with("level: restricted", "level: strict"), `supported values: "privileged", "baseline", "restricted"`},
 		"a broken CEL rule":       {with("shop-prod", "kube-system"), "system namespaces"},
 		"a set with duplicates":   {with("[shop-prod]", "[a, a]"), "Duplicate value"},
-		"no namespaces":           {with("namespaces: [shop-prod]", "purpose: x"), "spec.namespaces: Required value"},
+		"no namespaces":           {with("namespaces: [shop-prod]", "purpose: x"), "needs namespaces or a namespaceSelector"},
 		"another kind":            {with("kind: Environment", "kind: Release"), "Release is not read here"},
 		"another version":         {with("v1alpha1", "v9"), "rune.runeframeos.com/v9 Environment is not read here"},
 		"no kind":                 {"a: 1", "an object without apiVersion an object without kind is not read here"},

@@ -1,0 +1,118 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+)
+
+// Input is one question: may the subject enter the environment, given these facts?
+type Input struct {
+	Subject *Subject
+	Facts   Facts
+	// Deferred are rules that the asker cannot judge, because they are about a request and not about an object
+	// (approval, access) or need what is out of reach. They are listed in the verdict instead.
+	Deferred []Rule
+	// Rules of the environment; Ruleset.Evaluate sets them.
+	Rules v1alpha1.Rules
+	// Enforcement of the rule that is being judged; Ruleset.Evaluate sets it.
+	Enforcement v1alpha1.Enforcement
+}
+
+// Ruleset is an Environment made ready to judge by. It is immutable and safe for concurrent use.
+type Ruleset struct {
+	environment *v1alpha1.Environment
+	checks      []asked
+	kinds       map[schema.GroupKind][]string
+}
+
+// asked is a check that the environment has.
+type asked struct {
+	id          Rule
+	enforcement v1alpha1.Enforcement
+	judge       Judge
+}
+
+// Compile prepares an Environment, which must not be changed afterwards. Its error names every rule that cannot be read.
+func (c *Compiler) Compile(environment *v1alpha1.Environment) (*Ruleset, error) {
+	r := &Ruleset{environment: environment, kinds: map[schema.GroupKind][]string{}}
+	for _, kind := range environment.Spec.WorkloadKinds {
+		r.kinds[schema.GroupKind{Group: kind.Group, Kind: kind.Kind}] = strings.Split(kind.TemplatePath, ".")
+	}
+	rules := environment.Spec.Rules
+	var errs []error
+	for _, check := range c.checks {
+		if !check.Asked(rules) {
+			continue
+		}
+		judge, err := check.Compile(rules)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("compiling rule %s of Environment %q: %w", check.ID, environment.Name, err))
+			continue
+		}
+		enforcement := environment.Spec.Enforcement
+		if own := check.Enforcement(rules); own != "" {
+			enforcement = own
+		}
+		if enforcement == "" {
+			enforcement = v1alpha1.EnforcementEnforce
+		}
+		r.checks = append(r.checks, asked{id: check.ID, enforcement: enforcement, judge: judge})
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Environment that the Ruleset was compiled from.
+func (r *Ruleset) Environment() *v1alpha1.Environment { return r.environment }
+
+// Asks tells whether the environment has a rule.
+func (r *Ruleset) Asks(rule Rule) bool {
+	return slices.ContainsFunc(r.checks, func(check asked) bool { return check.id == rule })
+}
+
+// Covers tells whether objects of a kind have pods to judge here: built-in ones and those that the
+// environment declares.
+func (r *Ruleset) Covers(kind schema.GroupKind) bool {
+	_, declared := r.kinds[kind]
+	return declared || Covers(kind)
+}
+
+// NewSubject reads the subject out of an object of a covered kind; see the function NewSubject.
+func (r *Ruleset) NewSubject(kind schema.GroupKind, object []byte) (*Subject, error) {
+	if path, declared := r.kinds[kind]; declared && !Covers(kind) {
+		return newSubject(kind, path, object)
+	}
+	return NewSubject(kind, object)
+}
+
+// Evaluate asks every check that the environment has.
+func (r *Ruleset) Evaluate(in Input) Verdict {
+	in.Rules = r.environment.Spec.Rules
+	var violations []Violation
+	var deferred []Rule
+	for _, check := range r.checks {
+		if slices.Contains(in.Deferred, check.id) {
+			deferred = append(deferred, check.id)
+			continue
+		}
+		in.Enforcement = check.enforcement
+		for _, violation := range check.judge(in) {
+			if violation.Enforcement == "" {
+				violation.Enforcement = check.enforcement
+			}
+			violations = append(violations, violation)
+		}
+	}
+	verdict := NewVerdict(violations...)
+	slices.Sort(deferred)
+	verdict.Deferred = deferred
+	return verdict
+}
