@@ -3,6 +3,9 @@ package policy
 import (
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	policyv1 "k8s.io/api/policy/v1"
+
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
 
@@ -12,6 +15,33 @@ type Facts struct {
 	Images map[string]ImageFact
 	// Approval is nil where nobody looked, which counts as not approved.
 	Approval *ApprovalFact
+	// Access is nil where nobody asked, which counts as no access.
+	Access *AccessFact
+	// Surroundings are nil where nobody looked, which counts as none that would help.
+	Surroundings *Surroundings
+	// Canary names the Release whose canary Deployment the subject is, proven by its seal: it starts small.
+	Canary string
+	// Exemptions that were proven to stand for the subject's workload (namespace, seal, owner); which rules they
+	// lift, for which images and until when is judged here.
+	Exemptions []v1alpha1.Exemption
+	// Now is the time of the judgement; Exemptions are judged by it.
+	Now time.Time
+}
+
+// AccessFact is what is known about the right to change what runs in an environment.
+type AccessFact struct {
+	// Exempt says why the right is not asked of this request; empty where it is.
+	Exempt string `json:"exempt,omitempty"`
+	// Allowed tells whether the user holds the RBAC verb deploy.
+	Allowed bool `json:"allowed,omitempty"`
+	// User who asked.
+	User string `json:"user,omitempty"`
+}
+
+// Surroundings are the objects of the same namespace that say how available a workload is.
+type Surroundings struct {
+	PodDisruptionBudgets []policyv1.PodDisruptionBudget          `json:"podDisruptionBudgets,omitempty"`
+	Autoscalers          []autoscalingv2.HorizontalPodAutoscaler `json:"autoscalers,omitempty"`
 }
 
 // Signature is what is known about the signature of an image.
