@@ -23,7 +23,7 @@ func pureLayers() map[string]pureLayer {
 		"view":         {ours: []string{"api", "templatehash", "release"}},
 		"policy": {
 			ours:    []string{"api", "templatehash"},
-			modules: []string{"k8s.io/pod-security-admission/", "github.com/google/cel-go/"},
+			modules: []string{"k8s.io/pod-security-admission/", "github.com/google/cel-go/", "k8s.io/apiserver/pkg/cel/"},
 		},
 	}
 }
