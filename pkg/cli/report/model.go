@@ -1,0 +1,182 @@
+package report
+
+import (
+	"slices"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/policy"
+)
+
+// Object names what was judged.
+type Object struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name"`
+}
+
+// String is KIND/NAME.
+func (o Object) String() string { return o.Kind + "/" + o.Name }
+
+// Source is where an object was read.
+type Source struct {
+	// File as people name it: relative to the working directory where it lies below it, "-" for the
+	// standard input.
+	File string `json:"file"`
+	// Line on which the object begins, 1 for the first; 0 where no line can be told.
+	Line int `json:"line,omitempty"`
+}
+
+// Invalid is a field that an API server would refuse, whatever the rules say.
+type Invalid struct {
+	// Field is the path from the object's root; empty for the object.
+	Field string
+	// Message says what is wrong, without the field.
+	Message string
+}
+
+// Result is what was found of one object.
+type Result struct {
+	Object Object
+	// Environment whose rules it was judged by.
+	Environment string
+	// Source is nil for live objects.
+	Source *Source
+	// Invalid fields; the verdict was told all the same.
+	Invalid []Invalid
+	Verdict policy.Verdict
+	// Position returns where a field of the object stands in the source, 1 for the first line and column; of an absent field the
+	// nearest parent that exists. It is nil for live objects.
+	Position func(field string) (line, column int)
+	// Pods that share the verdict, of a live workload; 0 for files.
+	Pods int
+	// Err tells why the object could not be judged.
+	Err error
+}
+
+// Skipped is an object with pods that no rules were asked for.
+type Skipped struct {
+	Object Object
+	// Source is nil for live objects.
+	Source *Source
+	// Reason in words: "in no environment".
+	Reason string
+}
+
+// Report is what was found of all objects.
+type Report struct {
+	// Results in the order in which they are written.
+	Results []Result
+	// Skipped objects, in the order in which they are written.
+	Skipped []Skipped
+	// NotJudged counts the objects that hold no pods.
+	NotJudged int
+	// Files that were read; 0 for a cluster.
+	Files int
+}
+
+// Finding is one line of a report.
+type Finding struct {
+	Rule        policy.Rule
+	Field       string
+	Message     string
+	Enforcement v1alpha1.Enforcement
+	// Exemption that lifts the violation; empty where none does.
+	Exemption string
+	// Line and Column of the field in the result's source; 0 where there is none.
+	Line, Column int
+}
+
+// Rules under which a report tells of what no rule of an environment is about.
+const (
+	// RuleSchema is the pseudo-rule of invalid fields.
+	RuleSchema policy.Rule = "schema"
+	// RuleUnreadable is the pseudo-rule of objects that could not be judged.
+	RuleUnreadable policy.Rule = "unreadable"
+)
+
+// Findings of a result: the reason why it could not be judged, invalid fields and violations; then what is
+// exempted. Those of a file stand in the order of its lines.
+func (r *Result) Findings() []Finding {
+	var findings []Finding
+	add := func(finding Finding) {
+		if r.Position != nil {
+			finding.Line, finding.Column = r.Position(finding.Field)
+		} else if r.Source != nil {
+			finding.Line = r.Source.Line
+		}
+		findings = append(findings, finding)
+	}
+	if r.Err != nil {
+		add(Finding{Rule: RuleUnreadable, Message: r.Err.Error(), Enforcement: v1alpha1.EnforcementEnforce})
+	}
+	for _, invalid := range r.Invalid {
+		add(Finding{Rule: RuleSchema, Field: invalid.Field, Message: invalid.Message, Enforcement: v1alpha1.EnforcementEnforce})
+	}
+	for _, violation := range r.Verdict.Violations {
+		add(ofViolation(violation))
+	}
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	for _, exempted := range r.Verdict.Exempted {
+		finding := ofViolation(exempted.Violation)
+		finding.Exemption = exempted.Exemption
+		add(finding)
+	}
+	return findings
+}
+
+func ofViolation(violation policy.Violation) Finding {
+	return Finding{Rule: violation.Rule, Field: violation.Field, Message: violation.Message, Enforcement: degree(violation)}
+}
+
+// degree spells out the enforcement of a violation: what is no weaker degree denies.
+func degree(violation policy.Violation) v1alpha1.Enforcement {
+	if violation.Denies() {
+		return v1alpha1.EnforcementEnforce
+	}
+	return violation.Enforcement
+}
+
+// Deferred returns the rules that some result was not judged by, sorted.
+func (r *Report) Deferred() []policy.Rule {
+	var rules []policy.Rule
+	for i := range r.Results {
+		rules = append(rules, r.Results[i].Verdict.Deferred...)
+	}
+	slices.Sort(rules)
+	return slices.Compact(rules)
+}
+
+// Environments that results were judged by, sorted.
+func (r *Report) Environments() []string {
+	var names []string
+	for i := range r.Results {
+		if name := r.Results[i].Environment; name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Broken tells whether some object is invalid or could not be judged.
+func (r *Report) Broken() bool {
+	return slices.ContainsFunc(r.Results, func(result Result) bool { return result.Err != nil || len(result.Invalid) > 0 })
+}
+
+// Fails tells whether a violation is of a degree or a stronger one.
+func (r *Report) Fails(threshold v1alpha1.Enforcement) bool {
+	for i := range r.Results {
+		for _, violation := range r.Results[i].Verdict.Violations {
+			if policy.Weaker(degree(violation), threshold) == threshold {
+				return true
+			}
+		}
+	}
+	return false
+}
