@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/utils/ptr"
 
 	"github.com/runeframeos/kubectl-rune/pkg/analysis"
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
@@ -42,6 +41,7 @@ type fakeCluster struct {
 	environments []v1alpha1.Environment
 	replicas     int32
 	autoscaled   bool
+	bounds       v1alpha1.ScalingSettings
 }
 
 func (f *fakeCluster) Release(context.Context, string, string) (*v1alpha1.Release, error) {
@@ -64,6 +64,14 @@ func (f *fakeCluster) Resize(_ context.Context, _, _ string, replicas int32) (in
 		f.replicas = replicas
 	}
 	return was, f.autoscaled, nil
+}
+
+func (f *fakeCluster) Rescale(_ context.Context, _, _ string, wanted v1alpha1.ScalingSettings) (string, error) {
+	if !f.autoscaled || f.bounds == wanted {
+		return "", nil
+	}
+	f.bounds = wanted
+	return "web", nil
 }
 
 func template(image string) corev1.PodTemplateSpec {
@@ -279,53 +287,6 @@ func TestDryRunsStoreNothingAndSaySo(t *testing.T) {
 			t.Errorf("got stdout %q, want %q", got, want)
 		}
 	})
-}
-
-func TestAPromotedWorkloadGetsItsEnvironmentsSize(t *testing.T) {
-	production := v1alpha1.Environment{
-		ObjectMeta: metav1.ObjectMeta{Name: "production"},
-		Spec:       v1alpha1.EnvironmentSpec{Workload: &v1alpha1.WorkloadSettings{Replicas: ptr.To(int32(3))}},
-	}
-	tests := map[string]struct {
-		action   v1alpha1.Action
-		outcome  engine.Outcome
-		cluster  fakeCluster
-		replicas int32
-		errOut   string
-	}{
-		"another size than before": {
-			action: v1alpha1.ActionPromote, outcome: engine.OutcomeSucceeded,
-			cluster: fakeCluster{replicas: 2, environments: []v1alpha1.Environment{production}}, replicas: 3,
-			errOut: "scaled from 2 to 3 replicas",
-		},
-		"an autoscaler's size stays": {
-			action: v1alpha1.ActionPromote, outcome: engine.OutcomeSucceeded,
-			cluster: fakeCluster{replicas: 2, autoscaled: true, environments: []v1alpha1.Environment{production}}, replicas: 2,
-			errOut: "an autoscaler owns it",
-		},
-		"a canary changes no size": {
-			action: v1alpha1.ActionCanary, outcome: engine.OutcomeSucceeded,
-			cluster: fakeCluster{replicas: 2, environments: []v1alpha1.Environment{production}}, replicas: 2,
-		},
-		"a promotion that was taken back changes no size": {
-			action: v1alpha1.ActionPromote, outcome: engine.OutcomeRolledBack,
-			cluster: fakeCluster{replicas: 2, environments: []v1alpha1.Environment{production}}, replicas: 2,
-		},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			d, _, errOut := drivenBy(&fakeEngine{run: func() (engine.Result, error) {
-				return engine.Result{Outcome: test.outcome}, nil
-			}}, &test.cluster)
-			err := d.Run(t.Context(), newRelease(test.action))
-			if test.outcome == engine.OutcomeSucceeded && err != nil {
-				t.Fatal(err)
-			}
-			if test.cluster.replicas != test.replicas || !strings.Contains(errOut.String(), test.errOut) {
-				t.Errorf("got %d replicas and %q, want %d and %q", test.cluster.replicas, errOut, test.replicas, test.errOut)
-			}
-		})
-	}
 }
 
 func TestProgress(t *testing.T) {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/cli/delivery"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/drive"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/subject"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/terminal"
 )
 
 // Options of the command.
@@ -24,6 +27,7 @@ type Options struct {
 	To, From string
 	Plan     delivery.Flags
 	Common   drive.Flags
+	Yes      bool
 
 	connection *connect.Connection
 	genericiooptions.IOStreams
@@ -34,7 +38,10 @@ const long = `Bring what runs in one environment to the next: the exact image di
 The deployment gets the size and the resources of the target environment and is released by that
 environment's plan. Where it does not exist there yet, it is created from the source's manifest.
 
-The namespace in the target is --namespace where the environment covers it, else its only one.`
+The namespace in the target is --namespace where the environment covers it, else its only one.
+
+The command asks before it begins, unless the target has autoDeploy: true or asks other people for approval
+anyway. Without a terminal it needs --yes then.`
 
 const example = `  # Bring deployment web from staging to production
   kubectl rune promote deployment/web --to production
@@ -66,6 +73,7 @@ func NewCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.I
 	o.Plan.AddTimeoutFlag(cmd.Flags())
 	o.Common.AddReasonFlag(cmd.Flags())
 	o.Common.AddDryRunFlag(cmd)
+	cmd.Flags().BoolVarP(&o.Yes, "yes", "y", false, "do not ask")
 	return cmd
 }
 
@@ -100,7 +108,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	namespace, err := o.targetNamespace(target)
+	namespace, err := o.targetNamespace(ctx, target)
 	if err != nil {
 		return err
 	}
@@ -127,7 +135,20 @@ func (o *Options) Run(ctx context.Context) error {
 	if o.Common.ClientDryRun() {
 		return driver.Preview(ctx, *request)
 	}
+	if err := o.confirm(target, namespace); err != nil {
+		return err
+	}
 	return driver.Start(ctx, *request)
+}
+
+// confirm asks whoever promotes to an environment where nobody else will be asked. What changes nothing, and
+// an environment that deploys by itself, needs no answer.
+func (o *Options) confirm(target *v1alpha1.Environment, namespace string) error {
+	if o.Common.ServerDryRun() || target.Spec.AutoDeploy || target.Spec.Rules.Approval != nil {
+		return nil
+	}
+	what := fmt.Sprintf("Bringing deployment/%s to environment %s (namespace %s)", o.Workload, target.Name, namespace)
+	return terminal.Confirm(o.In, o.ErrOut, what, o.Yes)
 }
 
 func (o *Options) environments(ctx context.Context) (source, target *v1alpha1.Environment, err error) {
@@ -153,16 +174,35 @@ func (o *Options) environments(ctx context.Context) (source, target *v1alpha1.En
 
 // targetNamespace is the one that the user named, else the environment's only one. A namespace that
 // was typed but is not part of the environment is a mistake; that of the kubectl context is not.
-func (o *Options) targetNamespace(target *v1alpha1.Environment) (string, error) {
+func (o *Options) targetNamespace(ctx context.Context, target *v1alpha1.Environment) (string, error) {
 	namespaces := target.Spec.Namespaces
-	switch {
-	case target.HasNamespace(o.connection.Namespace):
+	if target.HasNamespace(o.connection.Namespace) {
 		return o.connection.Namespace, nil
+	}
+	if target.SelectsByLabel() {
+		owner, err := o.connection.EnvironmentOf(ctx, o.connection.Namespace)
+		if err != nil {
+			return "", err
+		}
+		if owner != nil && owner.Name == target.Name {
+			return o.connection.Namespace, nil
+		}
+	}
+	switch {
 	case o.connection.NamespaceGiven:
-		return "", fmt.Errorf("environment %q does not cover namespace %q, only %s", target.Name, o.connection.Namespace, strings.Join(namespaces, ", "))
-	case len(namespaces) == 1:
+		return "", fmt.Errorf("environment %q does not cover namespace %q, only %s", target.Name, o.connection.Namespace, covered(target))
+	case len(namespaces) == 1 && !target.SelectsByLabel():
 		return namespaces[0], nil
 	default:
-		return "", fmt.Errorf("environment %q covers several namespaces: choose one with --namespace (%s)", target.Name, strings.Join(namespaces, ", "))
+		return "", fmt.Errorf("environment %q can cover several namespaces: choose one with --namespace (%s)", target.Name, covered(target))
 	}
+}
+
+// covered says in words which namespaces an environment covers.
+func covered(environment *v1alpha1.Environment) string {
+	parts := slices.Clone(environment.Spec.Namespaces)
+	if environment.SelectsByLabel() {
+		parts = append(parts, "those that match "+metav1.FormatLabelSelector(environment.Spec.NamespaceSelector))
+	}
+	return strings.Join(parts, ", ")
 }

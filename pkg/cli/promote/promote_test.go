@@ -215,7 +215,7 @@ func TestTargetNamespace(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			o := &Options{connection: &test.connection}
-			got, err := o.targetNamespace(&v1alpha1.Environment{
+			got, err := o.targetNamespace(t.Context(), &v1alpha1.Environment{
 				ObjectMeta: metav1.ObjectMeta{Name: "production"}, Spec: v1alpha1.EnvironmentSpec{Namespaces: test.namespaces},
 			})
 			if got != test.want || (err == nil) != (test.err == "") || (err != nil && !strings.Contains(err.Error(), test.err)) {

@@ -82,10 +82,14 @@ func steady(deployment *appsv1.Deployment) error {
 }
 
 func (o *Options) findDeployment(ctx context.Context, source *v1alpha1.Environment) (*appsv1.Deployment, error) {
-	found := make([]*appsv1.Deployment, len(source.Spec.Namespaces))
+	namespaces, err := o.connection.NamespacesOf(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*appsv1.Deployment, len(namespaces))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(lookups)
-	for i, namespace := range source.Spec.Namespaces {
+	for i, namespace := range namespaces {
 		group.Go(func() error {
 			deployment, err := o.connection.Deployment(groupCtx, namespace, o.Workload)
 			var missing *connect.Missing
@@ -111,7 +115,7 @@ func (o *Options) findDeployment(ctx context.Context, source *v1alpha1.Environme
 	case 1:
 		return there[0], nil
 	case 0:
-		return nil, fmt.Errorf("deployment %q does not exist in environment %q (namespaces %s)", o.Workload, source.Name, strings.Join(source.Spec.Namespaces, ", "))
+		return nil, fmt.Errorf("deployment %q does not exist in environment %q (namespaces %s)", o.Workload, source.Name, strings.Join(namespaces, ", "))
 	default:
 		return nil, fmt.Errorf("deployment %q exists in several namespaces of environment %q (%s), and which one is meant cannot be told", o.Workload, source.Name, strings.Join(where, ", "))
 	}
