@@ -75,6 +75,7 @@ type CanaryStep struct {
 
 // SmokeTest is one HTTP GET whose answer is judged by its status.
 type SmokeTest struct {
+	// Name of the test, as messages show it.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63

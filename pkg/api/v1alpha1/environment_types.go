@@ -108,6 +108,7 @@ type EnvironmentSpec struct {
 
 // WorkloadSettings are the size of a workload in an environment, applied by promote.
 type WorkloadSettings struct {
+	// Replicas that a workload without an autoscaler gets.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=10000
@@ -124,10 +125,12 @@ type WorkloadSettings struct {
 //
 // +kubebuilder:validation:XValidation:rule="self.minReplicas <= self.maxReplicas",message="minReplicas must not be above maxReplicas"
 type ScalingSettings struct {
+	// MinReplicas of the autoscaler.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MinReplicas int32 `json:"minReplicas"`
+	// MaxReplicas of the autoscaler.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
@@ -136,8 +139,10 @@ type ScalingSettings struct {
 
 // ResourceSettings are requests and limits without the claims that a pod's own declaration may hold.
 type ResourceSettings struct {
+	// Requests by resource.
 	// +optional
 	Requests corev1.ResourceList `json:"requests,omitempty"`
+	// Limits by resource.
 	// +optional
 	Limits corev1.ResourceList `json:"limits,omitempty"`
 }

@@ -37,6 +37,7 @@ type ExemptedWorkload struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind"`
+	// Name of the workload, in the namespace of the Exemption.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -51,6 +52,7 @@ type ExemptionSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Rules []ExemptRule `json:"rules"`
+	// Workload that may break the rules.
 	// +required
 	Workload ExemptedWorkload `json:"workload"`
 	// Images are the digests ("sha256:…") for which the Exemption counts: every image of the workload must be

@@ -49,6 +49,7 @@ type ImagePolicySpec struct {
 
 // Authority is one signer that is trusted.
 type Authority struct {
+	// Name of the signer, as messages show it.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63

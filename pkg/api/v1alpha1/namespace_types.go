@@ -7,7 +7,7 @@ import (
 
 // NamespaceSettings are what each namespace of an environment must hold.
 type NamespaceSettings struct {
-	// ResourceQuota bounds what the namespace as a whole requests. Required fields: at least these, and none larger.
+	// ResourceQuota bounds what the namespace as a whole requests.
 	// +optional
 	ResourceQuota *QuotaSettings `json:"resourceQuota,omitempty"`
 	// LimitRange gives defaults and bounds to containers that reach the namespace without the webhook.

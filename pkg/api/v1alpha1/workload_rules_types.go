@@ -74,10 +74,13 @@ type ProbeRules struct {
 
 // ProbeDefaults are probes for containers that have none.
 type ProbeDefaults struct {
+	// Readiness probe.
 	// +optional
 	Readiness *corev1.Probe `json:"readiness,omitempty"`
+	// Liveness probe.
 	// +optional
 	Liveness *corev1.Probe `json:"liveness,omitempty"`
+	// Startup probe.
 	// +optional
 	Startup *corev1.Probe `json:"startup,omitempty"`
 }
@@ -131,11 +134,13 @@ type ServiceAccountRules struct {
 // MetadataRules list what pods, or the pod templates of workloads, must carry.
 type MetadataRules struct {
 	RuleEnforcement `json:",inline"`
+	// Labels that must be there.
 	// +optional
 	// +listType=map
 	// +listMapKey=key
 	// +kubebuilder:validation:MaxItems=32
 	Labels []RequiredMetadata `json:"labels,omitempty"`
+	// Annotations that must be there.
 	// +optional
 	// +listType=map
 	// +listMapKey=key
@@ -145,6 +150,7 @@ type MetadataRules struct {
 
 // RequiredMetadata is one label or annotation.
 type RequiredMetadata struct {
+	// Key of the label or annotation.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
