@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Start-up time, peak memory and size of both programs beside kubectl's, in one run: `make bench`.
+# In one run, `make bench`: start-up time, peak memory and size of both programs beside kubectl's, then
+# what an admission costs beside the least that a webhook can do. docs/performance.md says how to read it.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,3 +15,10 @@ go run ./hack/bench -runs "$runs" -against 'kubectl version --client' \
   "kubectl-rune --help=bin/kubectl-rune --help" \
   "rune-webhook --version=bin/rune-webhook --version" \
   "rune-webhook --help=bin/rune-webhook --help"
+
+floor=$(mktemp)
+trap 'rm -f "$floor"' EXIT
+go build -o "$floor" ./hack/bench/admission/floor
+echo
+echo "admission: reviews over HTTP/2 and TLS, 8 at a time; medians of ${BENCH_ROUNDS:-9} rounds; ratios round by round"
+go run ./hack/bench/admission -rounds "${BENCH_ROUNDS:-9}" -floor "$floor" -webhook bin/rune-webhook
