@@ -18,6 +18,10 @@ type Input struct {
 	// Deferred are rules that the asker cannot judge, because they are about a request and not about an object
 	// (approval, access) or need what is out of reach. They are listed in the verdict instead.
 	Deferred []Rule
+	// Arriving says that the object has not passed the mutating side of admission yet, as a file in `kubectl rune
+	// check`. A Pod is then judged with the defaults that it will get, and an image that has only a tag as one that
+	// will be pinned. The pod templates of workloads are judged with the defaults always.
+	Arriving bool
 	// Rules of the environment; Ruleset.Evaluate sets them.
 	Rules v1alpha1.Rules
 	// Enforcement of the rule that is being judged; Ruleset.Evaluate sets it.
@@ -29,6 +33,7 @@ type Ruleset struct {
 	environment *v1alpha1.Environment
 	checks      []asked
 	kinds       map[schema.GroupKind][]string
+	completer   *completer
 }
 
 // asked is a check that the environment has.
@@ -46,6 +51,10 @@ func (c *Compiler) Compile(environment *v1alpha1.Environment) (*Ruleset, error) 
 	}
 	rules := environment.Spec.Rules
 	var errs []error
+	var err error
+	if r.completer, err = newCompleter(rules); err != nil {
+		errs = append(errs, fmt.Errorf("compiling the defaults of Environment %q: %w", environment.Name, err))
+	}
 	for _, check := range c.checks {
 		if !check.Asked(rules) {
 			continue
@@ -93,9 +102,17 @@ func (r *Ruleset) NewSubject(kind schema.GroupKind, object []byte) (*Subject, er
 	return NewSubject(kind, object)
 }
 
-// Evaluate asks every check that the environment has.
+// Evaluate asks every check that the environment has. A pod template, and a Pod that is arriving, is judged as
+// Complete returns it.
 func (r *Ruleset) Evaluate(in Input) Verdict {
 	in.Rules = r.environment.Spec.Rules
+	if in.Arriving || !in.Subject.IsPod() {
+		completion, err := r.Complete(in.Subject)
+		if err != nil {
+			return NewVerdict(Violation{Rule: RuleResources, Field: in.Subject.Field("spec"), Message: "cannot be judged: " + err.Error(), Enforcement: v1alpha1.EnforcementEnforce})
+		}
+		in.Subject = completion.Subject
+	}
 	var violations []Violation
 	var deferred []Rule
 	for _, check := range r.checks {
