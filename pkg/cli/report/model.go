@@ -45,8 +45,8 @@ type Result struct {
 	// Invalid fields; the verdict was told all the same.
 	Invalid []Invalid
 	Verdict policy.Verdict
-	// Position returns where a field of the object stands in the source, 1 for the first line and column; of an absent field the
-	// nearest parent that exists. It is nil for live objects.
+	// Position returns where a field of the object stands in the source, 1 for the first line and column; of an
+	// absent field the nearest parent that exists. It is nil for live objects.
 	Position func(field string) (line, column int)
 	// Pods that share the verdict, of a live workload; 0 for files.
 	Pods int
@@ -63,8 +63,31 @@ type Skipped struct {
 	Reason string
 }
 
+// Problem is a source, or a place in it, that could not be read.
+type Problem struct {
+	Source Source
+	// Column, 1 for the first; 0 where none can be told.
+	Column int
+	// Message says what is wrong, without the place.
+	Message string
+}
+
+// Help is what a report tells people about a rule.
+type Help struct {
+	// Title is one line.
+	Title string
+	// Text says what the rule asks for.
+	Text string
+	// Fix says what to change.
+	Fix string
+	// URI of the full description; may be empty.
+	URI string
+}
+
 // Report is what was found of all objects.
 type Report struct {
+	// Problems are sources that could not be read, in the order in which they are written.
+	Problems []Problem
 	// Results in the order in which they are written.
 	Results []Result
 	// Skipped objects, in the order in which they are written.
@@ -73,6 +96,8 @@ type Report struct {
 	NotJudged int
 	// Files that were read; 0 for a cluster.
 	Files int
+	// Help by rule; a rule may have none.
+	Help map[policy.Rule]Help
 }
 
 // Finding is one line of a report.
@@ -100,11 +125,7 @@ const (
 func (r *Result) Findings() []Finding {
 	var findings []Finding
 	add := func(finding Finding) {
-		if r.Position != nil {
-			finding.Line, finding.Column = r.Position(finding.Field)
-		} else if r.Source != nil {
-			finding.Line = r.Source.Line
-		}
+		finding.Line, finding.Column = r.at(finding.Field)
 		findings = append(findings, finding)
 	}
 	if r.Err != nil {
@@ -128,6 +149,17 @@ func (r *Result) Findings() []Finding {
 		add(finding)
 	}
 	return findings
+}
+
+// at returns where a field stands in the source, zeros where there is none.
+func (r *Result) at(field string) (line, column int) {
+	switch {
+	case r.Position != nil:
+		return r.Position(field)
+	case r.Source != nil:
+		return r.Source.Line, 0
+	}
+	return 0, 0
 }
 
 func ofViolation(violation policy.Violation) Finding {
@@ -164,9 +196,9 @@ func (r *Report) Environments() []string {
 	return slices.Compact(names)
 }
 
-// Broken tells whether some object is invalid or could not be judged.
+// Broken tells whether something could not be read or judged, or is invalid.
 func (r *Report) Broken() bool {
-	return slices.ContainsFunc(r.Results, func(result Result) bool { return result.Err != nil || len(result.Invalid) > 0 })
+	return len(r.Problems) > 0 || slices.ContainsFunc(r.Results, func(result Result) bool { return result.Err != nil || len(result.Invalid) > 0 })
 }
 
 // Fails tells whether a violation is of a degree or a stronger one.
