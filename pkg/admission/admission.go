@@ -25,6 +25,8 @@ type Config struct {
 	Access   Access
 	Keys     Keys
 	Clock    clock.PassiveClock
+	// Recorder of denials; nil records none.
+	Recorder Recorder
 	// Log receives one line per decision that was not trivial.
 	Log logr.Logger
 	// Timeout of one request; DefaultTimeout if zero. An earlier deadline of the context counts.
@@ -63,4 +65,16 @@ func (j *Judge) Validate(ctx context.Context, environment string, request *admis
 // only adds what is missing or replaces what a client must not say itself; applied twice it changes nothing.
 func (j *Judge) Mutate(ctx context.Context, environment string, request *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 	return j.answer(ctx, "mutate", environment, request, j.mutate)
+}
+
+// ValidateNamespace answers a validating review of the update of a Namespace that an environment selects by its
+// labels: nobody takes one out of the environment who may not change the Environment.
+func (j *Judge) ValidateNamespace(ctx context.Context, environment string, request *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+	return j.answer(ctx, "namespace", environment, request, j.validateNamespace)
+}
+
+// ValidateConfiguration answers a validating review of an Environment or an ImagePolicy: what could not be
+// judged by later is refused when it is written, with every problem in words.
+func (j *Judge) ValidateConfiguration(ctx context.Context, request *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+	return j.answer(ctx, "configuration", "", request, j.validateConfiguration)
 }

@@ -70,9 +70,23 @@ func (j *Judge) answer(ctx context.Context, name, environment string, request *a
 	}
 	response, verdict := respond(environment, d, err)
 	response.UID = request.UID
+	j.record(ctx, environment, request, d, response)
 	j.log(name, environment, verdict, request, response, err, j.Clock.Since(started).Seconds())
 	return response
 }
+
+// record makes a denial known. A dry run leaves no trace.
+func (j *Judge) record(ctx context.Context, environment string, request *admissionv1.AdmissionRequest, d decision, response *admissionv1.AdmissionResponse) {
+	if response.Allowed || j.Recorder == nil || isDryRun(request) {
+		return
+	}
+	j.Recorder.Denied(ctx, Denial{
+		Environment: environment, Request: request,
+		Rules: policy.NewVerdict(d.verdict.Denials()...).Rules(), Message: response.Result.Message,
+	})
+}
+
+func isDryRun(request *admissionv1.AdmissionRequest) bool { return request.DryRun != nil && *request.DryRun }
 
 // respond returns the response of a decision and its verdict in one word.
 func respond(environment string, d decision, err error) (*admissionv1.AdmissionResponse, string) {
@@ -130,6 +144,9 @@ func refused(environment string, d decision) (*admissionv1.AdmissionResponse, st
 // undecided denies where rules are enforced: what nobody could judge must not enter.
 func undecided(environment string, d decision, err error) (*admissionv1.AdmissionResponse, string) {
 	message := fmt.Sprintf("environment %q could not judge %s: %s", environment, d.what, err)
+	if environment == "" {
+		message = fmt.Sprintf("could not judge %s: %s", d.what, err)
+	}
 	var response *admissionv1.AdmissionResponse
 	switch d.enforcement {
 	case v1alpha1.EnforcementWarn:

@@ -113,7 +113,7 @@ func (j *Judge) judgeApproval(ctx context.Context, name string, request *admissi
 			refuse("spec.approver", "service account %q is not listed in rules.approval.serviceAccounts: approval is for people", account)
 		}
 	}
-	allowed, err := j.Access.CanApprove(ctx, request.UserInfo, name)
+	allowed, err := j.Access.Holds(ctx, request.UserInfo, v1alpha1.VerbApprove, name)
 	if err != nil {
 		return "", nil, fmt.Errorf("asking whether user %q may approve in environment %q: %w", user.Username, name, err)
 	}

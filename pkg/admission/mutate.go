@@ -40,7 +40,11 @@ func (j *Judge) stamp(ctx context.Context, name string, request *admissionv1.Adm
 	if err != nil {
 		return decision{}, err
 	}
-	if environment == nil || !environment.HasNamespace(request.Namespace) {
+	owner, err := j.Policies.EnvironmentOf(ctx, request.Namespace)
+	if err != nil {
+		return decision{}, fmt.Errorf("finding the environment of namespace %q: %w", request.Namespace, err)
+	}
+	if environment == nil || owner != name {
 		return decision{judged: true, what: fmt.Sprintf("%s %q", request.Kind.Kind, request.Name), verdict: policy.NewVerdict(policy.Violation{
 			Rule: RuleRelease, Field: "metadata.namespace",
 			Message: fmt.Sprintf("namespace %q is not part of environment %q", request.Namespace, name),

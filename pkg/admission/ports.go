@@ -3,11 +3,13 @@ package admission
 import (
 	"context"
 
+	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/policy"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 )
 
@@ -16,6 +18,9 @@ import (
 type Policies interface {
 	// Environment returns an error for which apierrors.IsNotFound holds if there is none of this name.
 	Environment(ctx context.Context, name string) (*v1alpha1.Environment, error)
+	// EnvironmentOf returns the name of the Environment that a namespace belongs to (v1alpha1.Owner); empty if there
+	// is none. What it says decides what is stamped and sealed, so an adapter reads the namespace's labels live.
+	EnvironmentOf(ctx context.Context, namespace string) (string, error)
 	// ImagePolicies returns all those that name the environment, in any order. An error means that they could not be read; none is not an error.
 	ImagePolicies(ctx context.Context, environment string) ([]v1alpha1.ImagePolicy, error)
 }
@@ -40,12 +45,31 @@ type Objects interface {
 
 // Access asks the API server's authorizer.
 type Access interface {
-	// CanApprove says whether a user has the verb approve on environments.rune.runeframeos.com/NAME. Its answers are never cached.
-	CanApprove(ctx context.Context, user authenticationv1.UserInfo, environment string) (bool, error)
+	// Holds says whether a user has a verb on environments.rune.runeframeos.com/NAME. The answers for "deploy" may
+	// be cached for seconds, by everything that the user is; all others are asked for every time.
+	Holds(ctx context.Context, user authenticationv1.UserInfo, verb, environment string) (bool, error)
 }
 
 // Keys holds the key of the seals.
 type Keys interface {
 	// SealKey returns the same at least 32 random bytes to all replicas of the webhook, for good.
 	SealKey(ctx context.Context) ([]byte, error)
+}
+
+// Recorder makes denials known where people look for them: as Events, for example.
+type Recorder interface {
+	// Denied is called once for each request that was denied, never for a dry run. It must not block.
+	Denied(ctx context.Context, denial Denial)
+}
+
+// Denial is a request that was denied, and why.
+type Denial struct {
+	// Environment is empty where the request was about the configuration itself.
+	Environment string
+	// Request must not be changed.
+	Request *admissionv1.AdmissionRequest
+	// Rules that deny, sorted; none where nobody could judge.
+	Rules []policy.Rule
+	// Message that the user got.
+	Message string
 }

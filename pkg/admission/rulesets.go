@@ -41,3 +41,9 @@ func (r *rulesets) of(environment *v1alpha1.Environment) (*policy.Ruleset, error
 	r.byName[environment.Name] = compiled{from: environment, ruleset: ruleset, err: err}
 	return ruleset, err
 }
+
+// check tells what cannot be compiled of an Environment that is not in use.
+func (r *rulesets) check(environment *v1alpha1.Environment) error {
+	_, err := r.compiler.Compile(environment)
+	return err
+}

@@ -229,7 +229,7 @@ func TestWhoMayNotApprove(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := releaseInFlight(t, tt.rules)
-			w.approvers = []string{"ann", "ben", deployer}
+			w.holders[v1alpha1.VerbApprove] = []string{"ann", "ben", deployer}
 			r := review{object: approval("web-7-x", "web-7", string(w.objects[keyRelease].GetUID())), user: user(tt.by)}
 			if tt.change != nil {
 				tt.change(w, &r)

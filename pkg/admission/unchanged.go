@@ -65,3 +65,15 @@ func decodeExact(raw []byte, into any) error {
 	decoder.UseNumber()
 	return decoder.Decode(into)
 }
+
+// sameMember tells whether a member of two objects has the same meaning.
+func sameMember(object, old []byte, member string) (bool, error) {
+	var now, before map[string]any
+	if err := decodeExact(object, &now); err != nil {
+		return false, fmt.Errorf("reading the object: %w", err)
+	}
+	if err := decodeExact(old, &before); err != nil {
+		return false, fmt.Errorf("reading the former state: %w", err)
+	}
+	return reflect.DeepEqual(now[member], before[member]), nil
+}

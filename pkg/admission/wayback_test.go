@@ -111,7 +111,7 @@ func TestAReleaseThatTooFewApprovedOpensNoWayBack(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := releaseInFlight(t, &tt.rules)
-			w.approvers = append(w.approvers, "ann")
+			w.holders[v1alpha1.VerbApprove] = append(w.holders[v1alpha1.VerbApprove], "ann")
 			if tt.change != nil {
 				tt.change(w)
 			}

@@ -44,9 +44,11 @@ type world struct {
 	digests map[string]string
 	signed  map[string]bool
 	objects map[string]*unstructured.Unstructured
-	// approvers may approve by RBAC.
-	approvers []string
-	key       []byte
+	// labels of namespaces, by name.
+	labels map[string]map[string]string
+	// holders of RBAC verbs on the environment.
+	holders map[string][]string
+	key     []byte
 	// down are the ports that fail.
 	down  map[string]error
 	clock *testclock.FakePassiveClock
@@ -55,6 +57,7 @@ type world struct {
 
 	mu       sync.Mutex
 	verified []string
+	denials  []admission.Denial
 	uids     int
 }
 
@@ -75,13 +78,13 @@ func newWorld(t *testing.T) *world {
 		}},
 		digests: map[string]string{"r.local/web:v1": digestOne, "r.local/web:v2": digestTwo, "r.local/bad:v1": digestBad},
 		signed:  map[string]bool{digestOne: true, digestTwo: true},
-		objects: map[string]*unstructured.Unstructured{}, approvers: []string{"ben", "cem"},
+		objects: map[string]*unstructured.Unstructured{}, holders: map[string][]string{v1alpha1.VerbApprove: {"ben", "cem"}},
 		key: []byte(strings.Repeat("k", 32)), down: map[string]error{},
 		clock: testclock.NewFakePassiveClock(time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)),
 	}
 	var err error
 	w.judge, err = admission.New(admission.Config{
-		Policies: w, Images: w, Objects: w, Access: w, Keys: w, Clock: w.clock, Log: logr.Discard(),
+		Policies: w, Images: w, Objects: w, Access: w, Keys: w, Recorder: w, Clock: w.clock, Log: logr.Discard(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -165,8 +168,24 @@ func (w *world) List(_ context.Context, kind schema.GroupVersionKind, namespace 
 	return list, nil
 }
 
-func (w *world) CanApprove(_ context.Context, user authenticationv1.UserInfo, environment string) (bool, error) {
-	return environment == environmentName && slices.Contains(w.approvers, user.Username), w.call("access")
+func (w *world) EnvironmentOf(_ context.Context, namespace string) (string, error) {
+	if err := w.call("policies"); err != nil || w.environment == nil {
+		return "", err
+	}
+	if owner := v1alpha1.Owner([]v1alpha1.Environment{*w.environment}, namespace, w.labels[namespace]); owner != nil {
+		return owner.Name, nil
+	}
+	return "", nil
+}
+
+func (w *world) Holds(_ context.Context, user authenticationv1.UserInfo, verb, environment string) (bool, error) {
+	return environment == environmentName && slices.Contains(w.holders[verb], user.Username), w.call("access")
+}
+
+func (w *world) Denied(_ context.Context, denial admission.Denial) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.denials = append(w.denials, denial)
 }
 
 func (w *world) SealKey(context.Context) ([]byte, error) { return w.key, w.call("keys") }

@@ -165,12 +165,12 @@ func (w *clusterWebhook) addServing() error {
 		return err
 	}
 	// The manager's client would read untyped objects live, which is for the cache to answer.
-	source := policies{cached: w.mgr.GetCache(), live: w.mgr.GetAPIReader()}
+	source := newPolicies(w.mgr.GetCache(), w.mgr.GetAPIReader())
 	judge, err := admission.New(admission.Config{
 		Policies: source,
 		Images:   w.options.Images,
 		Objects:  objects{live: w.mgr.GetAPIReader()},
-		Access:   access{writer: w.mgr.GetClient()},
+		Access:   newAccess(w.mgr.GetClient(), w.options.Clock),
 		Keys:     w.keys,
 		Clock:    w.options.Clock,
 		Log:      w.options.Log.WithName("admission"),

@@ -39,10 +39,10 @@ func imagePolicy(name string, environments ...string) *v1alpha1.ImagePolicy {
 
 func TestAbsenceIsConfirmedLive(t *testing.T) {
 	environment := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "production"}}
-	p := policies{
-		cached: newFakeClient(t, imagePolicy("old", "staging")),
-		live:   newFakeClient(t, environment, imagePolicy("old", "staging"), imagePolicy("new", "production", "staging")),
-	}
+	p := newPolicies(
+		newFakeClient(t, imagePolicy("old", "staging")),
+		newFakeClient(t, environment, imagePolicy("old", "staging"), imagePolicy("new", "production", "staging")),
+	)
 	if got, err := p.Environment(t.Context(), "production"); err != nil || got.Name != "production" {
 		t.Errorf("Environment that the cache lacks: %v, %v", got, err)
 	}
@@ -69,7 +69,7 @@ func TestUnreadablePoliciesAreAnError(t *testing.T) {
 		},
 		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return failure },
 	})
-	p := policies{cached: newFakeClient(t), live: broken}
+	p := newPolicies(newFakeClient(t), broken)
 	if _, err := p.Environment(t.Context(), "production"); !errors.Is(err, failure) {
 		t.Errorf("Environment: %v", err)
 	}
@@ -158,7 +158,7 @@ func TestAccessAsksForTheVerbOnTheEnvironment(t *testing.T) {
 				Username: "bob", UID: "7", Groups: []string{"leads"},
 				Extra: map[string]authenticationv1.ExtraValue{"scopes": {"a", "b"}},
 			}
-			got, err := access{writer: c}.CanApprove(t.Context(), user, "production")
+			got, err := access{writer: c}.Holds(t.Context(), user, "approve", "production")
 			if got != test.want {
 				t.Errorf("got %v", got)
 			}

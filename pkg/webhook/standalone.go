@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/runeframeos/kubectl-rune/pkg/admission"
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/certs"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/files"
 )
@@ -189,13 +190,16 @@ func (noCluster) Get(context.Context, schema.GroupVersionKind, string, string) (
 	return nil, errNoCluster
 }
 
-// List implements admission.Objects.
-func (noCluster) List(context.Context, schema.GroupVersionKind, string) ([]unstructured.Unstructured, error) {
+// List implements admission.Objects. Without an API server there is no Exemption, which is no error.
+func (noCluster) List(_ context.Context, kind schema.GroupVersionKind, _ string) ([]unstructured.Unstructured, error) {
+	if kind.Group == v1alpha1.GroupName && kind.Kind == v1alpha1.KindExemption {
+		return nil, nil
+	}
 	return nil, errNoCluster
 }
 
-// CanApprove implements admission.Access.
-func (noCluster) CanApprove(context.Context, authenticationv1.UserInfo, string) (bool, error) {
+// Holds implements admission.Access.
+func (noCluster) Holds(context.Context, authenticationv1.UserInfo, string, string) (bool, error) {
 	return false, errNoCluster
 }
 

@@ -36,7 +36,7 @@ func TestOneUnreadableEnvironmentLeavesTheOthers(t *testing.T) {
 		"good": {"namespaces": []any{"shop"}},
 		"bad":  {"namespaces": []any{"shop"}, "delivery": map[string]any{"deadline": "banana"}},
 	})
-	p := policies{cached: c, live: c}
+	p := newPolicies(c, c)
 	if got, err := p.Environment(t.Context(), "good"); err != nil || !got.HasNamespace("shop") {
 		t.Errorf("good: %+v, %v", got, err)
 	}
@@ -66,7 +66,7 @@ func TestUnreadableImagePolicyIsAnErrorWhereItCounts(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c := newUntypedClient(v1alpha1.KindImagePolicy, map[string]map[string]any{"good": good, "bad": test.bad})
-			p := policies{cached: c, live: c}
+			p := newPolicies(c, c)
 			for _, environment := range []string{"production", "staging"} {
 				got, err := p.ImagePolicies(t.Context(), environment)
 				refused := slices.Contains(test.refused, environment)

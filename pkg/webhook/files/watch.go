@@ -99,15 +99,24 @@ func (s *Source) checksum() ([sha256.Size]byte, error) {
 	return sum, nil
 }
 
-// Environment implements admission.Policies.
+// Environment implements admission.Policies. What it returns must not be changed, and is the same pointer until
+// the files change.
 func (s *Source) Environment(_ context.Context, name string) (*v1alpha1.Environment, error) {
 	set := s.Set()
 	for i := range set.Environments {
 		if set.Environments[i].Name == name {
-			return set.Environments[i].DeepCopy(), nil
+			return &set.Environments[i], nil
 		}
 	}
 	return nil, apierrors.NewNotFound(v1alpha1.Resource("environments").GroupResource(), name)
+}
+
+// EnvironmentOf implements admission.Policies. Files know no labels of namespaces, so it is by name only.
+func (s *Source) EnvironmentOf(_ context.Context, namespace string) (string, error) {
+	if owner := v1alpha1.Owner(s.Set().Environments, namespace, nil); owner != nil {
+		return owner.Name, nil
+	}
+	return "", nil
 }
 
 // ImagePolicies implements admission.Policies.
@@ -117,7 +126,7 @@ func (s *Source) ImagePolicies(_ context.Context, environment string) ([]v1alpha
 	for i := range set.ImagePolicies {
 		for _, name := range set.ImagePolicies[i].Spec.Environments {
 			if name == environment {
-				naming = append(naming, *set.ImagePolicies[i].DeepCopy())
+				naming = append(naming, set.ImagePolicies[i])
 				break
 			}
 		}

@@ -17,26 +17,16 @@ import (
 // Environment is one as it is stored.
 type Environment struct {
 	// Environment is whole where Err is nil. Otherwise it holds the metadata, what could be read of
-	// spec.namespaces, and the status where that could be read.
+	// spec.namespaces, spec.namespaceSelector and spec.workloadKinds, and the status where that could be read.
 	v1alpha1.Environment
 	// Err tells why the object cannot be read.
 	Err error
 	// NamespacesKnown is false where spec.namespaces could not be read or holds what is no name.
 	NamespacesKnown bool
-}
-
-// GetEnvironment returns the Environment, an error for which apierrors.IsNotFound holds, or the error of
-// an object that cannot be read.
-func GetEnvironment(ctx context.Context, reader client.Reader, name string) (*v1alpha1.Environment, error) {
-	object := Object(v1alpha1.KindEnvironment)
-	if err := reader.Get(ctx, client.ObjectKey{Name: name}, object); err != nil {
-		return nil, err
-	}
-	environment := &v1alpha1.Environment{}
-	if err := decode(object, environment); err != nil {
-		return nil, err
-	}
-	return environment, nil
+	// SelectorKnown is false where spec.namespaceSelector could not be read.
+	SelectorKnown bool
+	// KindsKnown is false where spec.workloadKinds could not be read.
+	KindsKnown bool
 }
 
 // Environments returns all that there are, readable or not, sorted by name. Its error means that they
@@ -57,7 +47,7 @@ func Environments(ctx context.Context, reader client.Reader) ([]Environment, err
 func newEnvironment(object *unstructured.Unstructured) Environment {
 	var environment Environment
 	if environment.Err = decode(object, &environment.Environment); environment.Err == nil {
-		environment.NamespacesKnown = true
+		environment.NamespacesKnown, environment.SelectorKnown, environment.KindsKnown = true, true, true
 		return environment
 	}
 	// What a failed decoding left behind is dropped.
@@ -68,10 +58,45 @@ func newEnvironment(object *unstructured.Unstructured) Environment {
 		ResourceVersion:   object.GetResourceVersion(),
 		CreationTimestamp: object.GetCreationTimestamp(),
 	}}
-	environment.Spec.Namespaces, environment.NamespacesKnown = stringsAt(object, "spec", "namespaces")
+	spec := &environment.Spec
+	_, named, err := unstructured.NestedFieldNoCopy(object.Object, "spec", "namespaces")
+	if named || err != nil {
+		spec.Namespaces, environment.NamespacesKnown = stringsAt(object, "spec", "namespaces")
+	} else {
+		environment.NamespacesKnown = true
+	}
+	var part struct {
+		NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+	}
+	if environment.SelectorKnown = decodePart(object, "namespaceSelector", &part); environment.SelectorKnown {
+		spec.NamespaceSelector = part.NamespaceSelector
+	}
+	var kinds struct {
+		WorkloadKinds []v1alpha1.WorkloadKind `json:"workloadKinds,omitempty"`
+	}
+	if environment.KindsKnown = decodePart(object, "workloadKinds", &kinds); environment.KindsKnown {
+		spec.WorkloadKinds = kinds.WorkloadKinds
+	}
 	status, _, err := unstructured.NestedMap(object.Object, "status")
 	if err == nil && runtime.DefaultUnstructuredConverter.FromUnstructured(status, &environment.Status) != nil {
 		environment.Status = v1alpha1.EnvironmentStatus{}
 	}
 	return environment
+}
+
+// decodePart fills a structure with one field of spec and tells whether that is all of the field.
+func decodePart(object *unstructured.Unstructured, field string, into any) bool {
+	spec, _, err := unstructured.NestedFieldNoCopy(object.Object, "spec")
+	if err != nil {
+		return false
+	}
+	fields, ok := spec.(map[string]any)
+	if !ok {
+		return false
+	}
+	value, found := fields[field]
+	if !found {
+		return true
+	}
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(map[string]any{field: value}, into) == nil
 }
