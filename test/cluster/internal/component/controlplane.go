@@ -36,6 +36,7 @@ func apiServer(spec Spec) Component {
 		"--service-account-signing-key-file=" + pki("service-account.key"),
 		"--profiling=false",
 	}
+	args = append(args, auditFlags(spec.Paths)...)
 	if spec.Node {
 		args = append(args,
 			"--enable-admission-plugins=NodeRestriction",

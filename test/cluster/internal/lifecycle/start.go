@@ -131,6 +131,9 @@ func (u *upping) plan(binaries toolchain.Binaries) error {
 			return err
 		}
 	}
+	if err := component.WriteAuditPolicy(u.paths); err != nil {
+		return err
+	}
 	var err error
 	if u.spec.Self, err = selfPath(); err != nil {
 		return err
