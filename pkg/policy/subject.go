@@ -3,11 +3,14 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/runeframeos/kubectl-rune/pkg/policy/rawjson"
 )
 
 // Subject is what is judged: a Pod, or the pod template of a workload.
@@ -21,7 +24,7 @@ type Subject struct {
 	TemplatePath string
 	// Template as it stands in the object, with all fields, also those that this program's types do not know.
 	Template json.RawMessage
-	// Metadata and Spec of the pod or template.
+	// Metadata and Spec of the pod or template, without managedFields.
 	Metadata metav1.ObjectMeta
 	Spec     corev1.PodSpec
 	// Settled holds the fields of images that the same Pod runs already. An update of a Pod is not judged by what it does not change.
@@ -66,34 +69,47 @@ func NewSubject(kind schema.GroupKind, object []byte) (*Subject, error) {
 	return newSubject(kind, path, object)
 }
 
-// newSubject reads a pod template at a path of field names; an empty path is the object itself.
+// newSubject reads a pod template at a path of field names; an empty path is the object itself. Nothing is
+// decoded but metadata and the template.
 func newSubject(kind schema.GroupKind, path []string, object []byte) (*Subject, error) {
-	var head struct {
-		Metadata metav1.ObjectMeta `json:"metadata"`
+	subject := &Subject{Kind: kind, Object: object, Template: object}
+	if len(path) == 0 {
+		if err := subject.readTemplate(); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", kind.Kind, err)
+		}
+		subject.nameAfter(&subject.Metadata)
+		return subject, nil
 	}
-	if err := utiljson.Unmarshal(object, &head); err != nil {
+	members, err := rawjson.Pick(object, "metadata")
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", kind.Kind, err)
+	}
+	var metadata metav1.ObjectMeta
+	if err := readMetadata(members[0], &metadata); err != nil {
 		return nil, fmt.Errorf("reading metadata of %s: %w", kind.Kind, err)
 	}
-	subject := &Subject{Kind: kind, Namespace: head.Metadata.Namespace, Name: head.Metadata.Name, Object: object, Template: object}
-	if subject.Name == "" {
-		subject.Name = head.Metadata.GenerateName
-	}
+	subject.nameAfter(&metadata)
 	for _, field := range path {
-		var members map[string]json.RawMessage
-		if err := json.Unmarshal(subject.Template, &members); err != nil {
+		if members, err = rawjson.Pick(subject.Template, field); err != nil {
 			return nil, fmt.Errorf("reading the pod template of %s %q: %w", kind.Kind, subject.Name, err)
 		}
-		member, found := members[field]
-		if !found {
+		if members[0] == nil {
 			return nil, fmt.Errorf("reading the pod template of %s %q: field %q is absent", kind.Kind, subject.Name, field)
 		}
-		subject.Template = member
-		subject.TemplatePath = join(subject.TemplatePath, field)
+		subject.Template = members[0]
 	}
+	subject.TemplatePath = strings.Join(path, ".")
 	if err := subject.readTemplate(); err != nil {
 		return nil, fmt.Errorf("reading the pod template of %s %q: %w", kind.Kind, subject.Name, err)
 	}
 	return subject, nil
+}
+
+func (s *Subject) nameAfter(metadata *metav1.ObjectMeta) {
+	s.Namespace, s.Name = metadata.Namespace, metadata.Name
+	if s.Name == "" {
+		s.Name = metadata.GenerateName
+	}
 }
 
 // NewTemplate reads a pod template that stands at a field path of an object of any kind: "spec.to".
@@ -105,13 +121,35 @@ func NewTemplate(path string, template json.RawMessage) (*Subject, error) {
 	return subject, nil
 }
 
+// readTemplate reads metadata and spec out of the template.
 func (s *Subject) readTemplate() error {
-	var template corev1.PodTemplateSpec
-	if err := utiljson.Unmarshal(s.Template, &template); err != nil {
+	members, err := rawjson.Pick(s.Template, "metadata", "spec")
+	if err != nil {
 		return err
 	}
-	s.Metadata, s.Spec = template.ObjectMeta, template.Spec
+	s.Metadata, s.Spec = metav1.ObjectMeta{}, corev1.PodSpec{}
+	if err := readMetadata(members[0], &s.Metadata); err != nil {
+		return fmt.Errorf("metadata: %w", err)
+	}
+	if members[1] == nil {
+		return nil
+	}
+	if err := utiljson.Unmarshal(members[1], &s.Spec); err != nil {
+		return fmt.Errorf("spec: %w", err)
+	}
 	return nil
+}
+
+// readMetadata leaves out managedFields, which are longer than all the rest and never judged.
+func readMetadata(raw []byte, metadata *metav1.ObjectMeta) error {
+	if raw == nil || string(raw) == "null" {
+		return nil
+	}
+	rest, _, err := rawjson.Cut(raw, "managedFields")
+	if err != nil {
+		return err
+	}
+	return utiljson.Unmarshal(rest, metadata)
 }
 
 // IsPod tells whether the subject is a Pod itself.

@@ -1,0 +1,7 @@
+// Package rawjson finds members of JSON objects without decoding what is around them: an admission
+// review is mostly what nobody judges (managedFields, status), and decoding that costs more than judging.
+//
+// Whatever it passes over it validates by RFC 8259, so that a text which it accepts is one that decoders
+// accept too. Keys are case-sensitive, as they are for the API server; of a key that stands twice the last
+// value counts, as in a decoder's map. It decodes no values and changes no text.
+package rawjson
