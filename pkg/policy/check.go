@@ -20,9 +20,29 @@ type Check struct {
 	// Enforcement that the rule itself names; empty where the environment's counts. It is only called where
 	// the rule is asked.
 	Enforcement func(v1alpha1.Rules) v1alpha1.Enforcement
+	// Doc is what docs/policy.md tells about the rule.
+	Doc Doc
 	// Compile prepares what can be prepared once per Environment: globs, patterns, expressions. It is only
 	// called where the rule is asked. Its error says which part of the rules cannot be read.
 	Compile func(v1alpha1.Rules) (Judge, error)
+}
+
+// Doc describes a rule to the people who set it and to those whom it stops.
+type Doc struct {
+	// Setting is where the rule is set, below spec.rules: "images.registries".
+	Setting string
+	// Summary is one sentence.
+	Summary string
+	// Kinds that are judged, in words; empty means all kinds with pods.
+	Kinds string
+	// Allows, Denies and Fix are paragraphs in Markdown.
+	Allows, Denies, Fix string
+	// Notes on what surprises, in Markdown; may be empty.
+	Notes string
+	// Example is the YAML of spec.rules with the rule in it.
+	Example string
+	// AdmissionOnly tells that the rule is about a request, or about what a file cannot tell: the other doors list it as deferred.
+	AdmissionOnly bool
 }
 
 // judged is a Compile that has nothing to prepare.
@@ -33,11 +53,21 @@ func judged(judge Judge) func(v1alpha1.Rules) (Judge, error) {
 // Checks returns the whole catalogue, sorted by id. The evaluator judges Pod Security Standards.
 func Checks(podSecurity psapolicy.Evaluator) []Check {
 	return []Check{
+		accessCheck(),
+		annotationsCheck(),
 		approvalCheck(),
+		imageVolumesCheck(),
+		labelsCheck(),
 		pinCheck(),
+		podDisruptionBudgetCheck(),
 		podSecurityCheck(podSecurity),
+		probesCheck(),
+		registriesCheck(),
+		replicasCheck(),
 		resourcesCheck(),
+		serviceAccountTokenCheck(),
 		signaturesCheck(),
+		tagsCheck(),
 	}
 }
 

@@ -30,8 +30,8 @@ func imagesEnforcement(rules v1alpha1.Rules) v1alpha1.Enforcement {
 	return rules.Images.Enforcement
 }
 
-// pinCheck refuses Pods with an image that is not named by digest: the mutating side pins them, so
-// such a Pod came past it or its tag could not be resolved.
+// pinCheck refuses Pods, and where Pin is Workloads pod templates too, with an image that is not named by
+// digest: the mutating side pins them, so such an object came past it or its tag could not be resolved.
 func pinCheck() Check {
 	return Check{
 		ID:          RulePin,
@@ -43,7 +43,8 @@ func pinCheck() Check {
 			}
 			var violations []Violation
 			for _, slot := range in.Subject.UnsettledImages() {
-				if ref, err := image.Parse(slot.Image); err == nil && ref.Digest != "" {
+				// What has not passed the mutating side yet will be pinned there, if it can be read.
+				if ref, err := image.Parse(slot.Image); err == nil && (ref.Digest != "" || in.Arriving) {
 					continue
 				}
 				message := fmt.Sprintf("image %q of %s must be named by its digest (@sha256:…)", slot.Image, slot.Owner)

@@ -22,6 +22,8 @@ type Input struct {
 	// check`. A Pod is then judged with the defaults that it will get, and an image that has only a tag as one that
 	// will be pinned. The pod templates of workloads are judged with the defaults always.
 	Arriving bool
+	// Environment is the name of the environment; Ruleset.Evaluate sets it.
+	Environment string
 	// Rules of the environment; Ruleset.Evaluate sets them.
 	Rules v1alpha1.Rules
 	// Enforcement of the rule that is being judged; Ruleset.Evaluate sets it.
@@ -105,7 +107,7 @@ func (r *Ruleset) NewSubject(kind schema.GroupKind, object []byte) (*Subject, er
 // Evaluate asks every check that the environment has. A pod template, and a Pod that is arriving, is judged as
 // Complete returns it.
 func (r *Ruleset) Evaluate(in Input) Verdict {
-	in.Rules = r.environment.Spec.Rules
+	in.Rules, in.Environment = r.environment.Spec.Rules, r.environment.Name
 	if in.Arriving || !in.Subject.IsPod() {
 		completion, err := r.Complete(in.Subject)
 		if err != nil {
@@ -128,8 +130,9 @@ func (r *Ruleset) Evaluate(in Input) Verdict {
 			violations = append(violations, violation)
 		}
 	}
+	violations, exempted := lift(in, violations)
 	verdict := NewVerdict(violations...)
 	slices.Sort(deferred)
-	verdict.Deferred = deferred
+	verdict.Exempted, verdict.Deferred = exempted, deferred
 	return verdict
 }
