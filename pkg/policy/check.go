@@ -56,6 +56,7 @@ func Checks(podSecurity psapolicy.Evaluator) []Check {
 		accessCheck(),
 		annotationsCheck(),
 		approvalCheck(),
+		customCheck(),
 		imageVolumesCheck(),
 		labelsCheck(),
 		pinCheck(),
