@@ -3,8 +3,10 @@ package admission
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -22,8 +24,10 @@ const (
 	AuditVerdict = "verdict"
 	// AuditRules lists the violated rules, sorted and separated by commas.
 	AuditRules = "rules"
-	// AuditViolations holds the whole message of a request that was admitted although it breaks rules.
+	// AuditViolations holds everything that was violated, of any degree, where anything was.
 	AuditViolations = "violations"
+	// AuditExemptions lists the Exemptions that lifted a violation, sorted and separated by commas.
+	AuditExemptions = "exemptions"
 )
 
 // Verdicts as they stand in the audit annotation and the log.
@@ -36,8 +40,13 @@ const (
 	VerdictUndecided = "undecided"
 )
 
-// maxWarning is the length in bytes beyond which the API server cuts a warning.
-const maxWarning = 256
+// Bounds of what is told beside a verdict, in bytes. The API server cuts warnings of more than 256 characters and
+// drops those beyond 4096 in all (k8s.io/apiserver/pkg/endpoints/filters/warning.go); other webhooks warn too.
+const (
+	maxWarning         = 256
+	maxWarnings        = 3 * 1024
+	maxAuditAnnotation = 16 * 1024
+)
 
 // decision is what one of the doors concluded.
 type decision struct {
@@ -51,6 +60,8 @@ type decision struct {
 	// lenient violations never deny: an approval that is missing on a dry run.
 	lenient []policy.Violation
 	patch   []jsonpatch.Operation
+	// note is told below a denial and in the log: what could not be found out on the way.
+	note string
 }
 
 // door decides one request. An error means that nothing could be decided.
@@ -71,6 +82,9 @@ func (j *Judge) answer(ctx context.Context, name, environment string, request *a
 	response, verdict := respond(environment, d, err)
 	response.UID = request.UID
 	j.record(ctx, environment, request, d, response)
+	if err == nil && d.note != "" {
+		err = errors.New(d.note)
+	}
 	j.log(name, environment, verdict, request, response, err, j.Clock.Since(started).Seconds())
 	return response
 }
@@ -86,7 +100,9 @@ func (j *Judge) record(ctx context.Context, environment string, request *admissi
 	})
 }
 
-func isDryRun(request *admissionv1.AdmissionRequest) bool { return request.DryRun != nil && *request.DryRun }
+func isDryRun(request *admissionv1.AdmissionRequest) bool {
+	return request.DryRun != nil && *request.DryRun
+}
 
 // respond returns the response of a decision and its verdict in one word.
 func respond(environment string, d decision, err error) (*admissionv1.AdmissionResponse, string) {
@@ -100,8 +116,9 @@ func respond(environment string, d decision, err error) (*admissionv1.AdmissionR
 	if len(d.verdict.Violations) > 0 {
 		response, verdict = refused(environment, d)
 	}
-	for _, violation := range d.lenient {
-		response.Warnings = append(response.Warnings, warning(environment, violation))
+	response.Warnings = warnings(environment, append(d.verdict.Degree(v1alpha1.EnforcementWarn), d.lenient...))
+	if len(d.verdict.Exempted) > 0 {
+		response.AuditAnnotations[AuditExemptions] = exemptionList(d.verdict)
 	}
 	if len(d.patch) == 0 || !response.Allowed {
 		return response, verdict
@@ -117,28 +134,36 @@ func respond(environment string, d decision, err error) (*admissionv1.AdmissionR
 
 // refused applies the degrees of enforcement to a verdict with violations.
 func refused(environment string, d decision) (*admissionv1.AdmissionResponse, string) {
-	warned := d.verdict.Degree(v1alpha1.EnforcementWarn)
-	var response *admissionv1.AdmissionResponse
-	var verdict string
+	verdict := VerdictAudited
+	response := admitted(verdict)
 	switch {
 	case !d.verdict.Allowed():
 		verdict = VerdictDenied
-		response = denial(d.verdict.Denials(), http.StatusForbidden, metav1.StatusReasonForbidden, d.verdict.Message(environment, d.what))
-	case len(warned) > 0:
+		response = denial(d.verdict.Denials(), http.StatusForbidden, metav1.StatusReasonForbidden, denialMessage(environment, d))
+	case len(d.verdict.Degree(v1alpha1.EnforcementWarn)) > 0:
 		verdict = VerdictWarned
 		response = admitted(verdict)
-	default:
-		verdict = VerdictAudited
-		response = admitted(verdict)
 	}
-	for _, violation := range warned {
-		response.Warnings = append(response.Warnings, warning(environment, violation))
-	}
-	if len(d.verdict.Denials()) < len(d.verdict.Violations) {
-		response.AuditAnnotations[AuditViolations] = d.verdict.Report(environment, d.what)
-	}
+	response.AuditAnnotations[AuditViolations] = bounded(d.verdict.Report(environment, d.what), maxAuditAnnotation)
 	response.AuditAnnotations[AuditRules] = ruleList(d.verdict)
 	return response, verdict
+}
+
+func denialMessage(environment string, d decision) string {
+	if environment == "" {
+		// The object is no part of an environment but describes what holds in one.
+		var text strings.Builder
+		fmt.Fprintf(&text, "%s cannot be used to judge by:", d.what)
+		for _, violation := range d.verdict.Denials() {
+			text.WriteString("\n  " + violation.String())
+		}
+		return text.String()
+	}
+	message := d.verdict.Message(environment, d.what)
+	if d.note != "" {
+		message += "\n  (" + d.note + ")"
+	}
+	return message
 }
 
 // undecided denies where rules are enforced: what nobody could judge must not enter.
@@ -151,7 +176,7 @@ func undecided(environment string, d decision, err error) (*admissionv1.Admissio
 	switch d.enforcement {
 	case v1alpha1.EnforcementWarn:
 		response = admitted(VerdictUndecided)
-		response.Warnings = []string{cut(message)}
+		response.Warnings = []string{bounded(message, maxWarning)}
 	case v1alpha1.EnforcementAudit:
 		response = admitted(VerdictUndecided)
 	default:
@@ -194,18 +219,40 @@ func ruleList(verdict policy.Verdict) string {
 	return strings.Join(names, ",")
 }
 
-func warning(environment string, violation policy.Violation) string {
-	return cut(fmt.Sprintf("environment %q: %s", environment, violation))
+// exemptionList names the Exemptions that were used.
+func exemptionList(verdict policy.Verdict) string {
+	names := make([]string, len(verdict.Exempted))
+	for i, exempted := range verdict.Exempted {
+		names[i] = exempted.Exemption
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ",")
 }
 
-// cut shortens a warning to what the API server passes on, at a boundary of characters, in one line.
-func cut(text string) string {
-	text = strings.ReplaceAll(text, "\n", " ")
-	if len(text) <= maxWarning {
+// warnings are one for each violation, as many as there is room for; the last one says how many are not told.
+func warnings(environment string, violations []policy.Violation) []string {
+	var texts []string
+	total := 0
+	for i, violation := range violations {
+		text := bounded(fmt.Sprintf("environment %q: %s", environment, violation), maxWarning)
+		if total += len(text); total > maxWarnings {
+			return append(texts, bounded(fmt.Sprintf("environment %q: %d more violations, which `kubectl rune check` lists", environment, len(violations)-i), maxWarning))
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// bounded shortens a text to a number of bytes, at a boundary of characters; warnings have one line.
+func bounded(text string, limit int) string {
+	if limit == maxWarning {
+		text = strings.ReplaceAll(text, "\n", " ")
+	}
+	if len(text) <= limit {
 		return text
 	}
 	const ellipsis = "…"
-	end := maxWarning - len(ellipsis)
+	end := limit - len(ellipsis)
 	for end > 0 && !utf8.RuneStart(text[end]) {
 		end--
 	}
@@ -223,7 +270,8 @@ func (j *Judge) log(name, environment, verdict string, request *admissionv1.Admi
 		"kind", request.Kind.Kind, "namespace", request.Namespace, "name", request.Name,
 		"subresource", request.SubResource, "operation", string(request.Operation),
 		"dryRun", request.DryRun != nil && *request.DryRun, "user", request.UserInfo.Username,
-		"rules", response.AuditAnnotations[AuditRules], "durationSeconds", seconds,
+		"rules", response.AuditAnnotations[AuditRules], "exemptions", response.AuditAnnotations[AuditExemptions],
+		"durationSeconds", seconds,
 	}
 	if err != nil {
 		values = append(values, "cause", err.Error())

@@ -16,38 +16,36 @@ import (
 
 // approvalFact finds out what stands for the pod template of a candidate. It never reads a status,
 // and takes annotations and owner references for pointers only.
-func (j *Judge) approvalFact(ctx context.Context, environment *v1alpha1.Environment, c *candidate) (*policy.ApprovalFact, error) {
-	rules := environment.Spec.Rules.Approval
+func (j *Judge) approvalFact(ctx context.Context, c *candidate) (*policy.ApprovalFact, error) {
+	rules := c.environment.Spec.Rules.Approval
 	if rules == nil {
 		return nil, nil
 	}
 	if c.subject.IsPod() && c.old != nil && len(c.subject.UnsettledImages()) == 0 {
 		return &policy.ApprovalFact{Exempt: "a resize changes no program that runs"}, nil
 	}
-	object, err := readMeta(c.request.Object.Raw)
-	if err != nil {
-		return nil, err
+	origin, err := j.lineage(ctx, c)
+	if err != nil || origin.exempt != "" || origin.problem != "" {
+		return &policy.ApprovalFact{Exempt: origin.exempt, Problem: origin.problem}, err
 	}
-	exempt, problem, err := j.childExemption(ctx, c, object)
-	if err != nil || exempt != "" || problem != "" {
-		return &policy.ApprovalFact{Exempt: exempt, Problem: problem}, err
-	}
+	object := c.object
 	hash, err := templatehash.OfJSON(c.subject.Template)
 	if err != nil {
 		return nil, err
 	}
-	if exempt, err = j.rollbackExemption(ctx, rules, c, object, hash); err != nil || exempt != "" {
+	exempt, err := j.rollbackExemption(ctx, rules, c, object, hash)
+	if err != nil || exempt != "" {
 		return &policy.ApprovalFact{Exempt: exempt}, err
 	}
 	names, err := releaseNames(c.request, object)
 	if err != nil {
 		return nil, err
 	}
-	exempt, closed, err := j.wayBack(ctx, environment, c, object, hash, names)
+	exempt, closed, err := j.wayBack(ctx, c.environment, c, object, hash, names)
 	if err != nil || exempt != "" {
 		return &policy.ApprovalFact{Exempt: exempt}, err
 	}
-	fact, err := j.releaseFact(ctx, environment.Name, c, object, hash)
+	fact, err := j.releaseFact(ctx, c.environment.Name, c, object, hash)
 	if err == nil && fact.Problem != "" && closed != "" {
 		fact.Problem = closed
 	}
@@ -78,29 +76,11 @@ func (j *Judge) rollbackExemption(ctx context.Context, rules *v1alpha1.ApprovalR
 	if rules.Rollback != v1alpha1.RollbackApprovalNone || c.old == nil || c.subject.Kind != deploymentKind().GroupKind() || object.UID == "" {
 		return "", nil
 	}
-	kind := appsKind("ReplicaSet")
-	sets, err := j.Objects.List(ctx, kind, c.request.Namespace)
-	if err != nil {
-		return "", fmt.Errorf("listing the ReplicaSets of %s: %w", c.subject, err)
+	name, err := j.ownRevision(ctx, c.request.Namespace, c.subject.Kind, object.UID, hash)
+	if err != nil || name == "" {
+		return "", err
 	}
-	for i := range sets {
-		owner := metav1.GetControllerOf(&sets[i])
-		if owner == nil || owner.UID != object.UID {
-			continue
-		}
-		template, err := liveTemplate(&sets[i], kind)
-		if err != nil {
-			return "", err
-		}
-		had, err := templatehash.OfJSON(template)
-		if err != nil {
-			return "", fmt.Errorf("reading ReplicaSet %q: %w", sets[i].GetName(), err)
-		}
-		if had == hash {
-			return fmt.Sprintf("a rollback to ReplicaSet %q", sets[i].GetName()), nil
-		}
-	}
-	return "", nil
+	return "a rollback to " + name, nil
 }
 
 // releaseFact reads the Release that the object points to and the Approvals of it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -54,49 +55,94 @@ func parentsOf(kind schema.GroupKind) []parent {
 	return nil
 }
 
-// childExemption lets pass what a built-in controller makes of an owner that was judged when it
-// entered. Both are needed: the controller's identity, which nobody can claim, and a live owner whose
-// template the child has. A problem says why an object of such a controller is no such child.
-func (j *Judge) childExemption(ctx context.Context, c *candidate, object *metav1.ObjectMeta) (exempt, problem string, err error) {
-	if c.request.Operation != admissionv1.Create {
-		return "", "", nil
-	}
-	owner := metav1.GetControllerOfNoCopy(object)
-	if owner == nil {
-		return "", "", nil
-	}
-	from, found := parentFor(c, owner)
-	if !found {
-		return "", "", nil
-	}
-	live, err := j.Objects.Get(ctx, from.kind, c.request.Namespace, owner.Name)
-	switch {
-	case apierrors.IsNotFound(err):
-		return "", fmt.Sprintf("its owner %s %q does not exist", owner.Kind, owner.Name), nil
-	case err != nil:
-		return "", "", fmt.Errorf("reading the owner %s %q: %w", owner.Kind, owner.Name, err)
-	case live.GetUID() != owner.UID:
-		return "", fmt.Sprintf("its owner %s %q has UID %q, not %q", owner.Kind, owner.Name, live.GetUID(), owner.UID), nil
-	}
-	matches, err := j.matchesOwner(ctx, c, live, from.kind)
-	if err != nil {
-		return "", "", err
-	}
-	if !matches {
-		return "", fmt.Sprintf("it does not match the pod template of its owner %s %q", owner.Kind, owner.Name), nil
-	}
-	return fmt.Sprintf("made by the controller of %s %q", owner.Kind, owner.Name), "", nil
+// lineage is where an object comes from: the zero one is not made by a controller that the environment knows.
+type lineage struct {
+	// exempt says what proves that the object is a child of an owner that was judged when it entered.
+	exempt string
+	// problem says why an object of such a controller is no such child.
+	problem string
+	// owner of a proven child, live.
+	owner     *unstructured.Unstructured
+	ownerKind schema.GroupVersionKind
 }
 
-// parentFor returns the kind of owner that the requesting controller makes such objects for.
-func parentFor(c *candidate, owner *metav1.OwnerReference) (parent, bool) {
+// lineage finds out once whether a candidate is what a controller makes of an owner that was judged when it
+// entered. Both are needed: the controller's identity, which nobody can claim, and a live owner whose
+// template the child has.
+func (j *Judge) lineage(ctx context.Context, c *candidate) (lineage, error) {
+	if c.origin == nil {
+		found, err := j.findLineage(ctx, c)
+		if err != nil {
+			return lineage{}, err
+		}
+		c.origin = &found
+	}
+	return *c.origin, nil
+}
+
+func (j *Judge) findLineage(ctx context.Context, c *candidate) (lineage, error) {
+	if c.request.Operation != admissionv1.Create {
+		return lineage{}, nil
+	}
+	owner := metav1.GetControllerOfNoCopy(c.object)
+	if owner == nil {
+		return lineage{}, nil
+	}
+	from, found := makerOf(c, owner)
+	if !found {
+		return lineage{}, nil
+	}
+	live, problem, err := j.liveOwner(ctx, c.request.Namespace, from, owner)
+	if err != nil || problem != "" {
+		return lineage{problem: problem}, err
+	}
+	matches, err := j.matchesOwner(ctx, c, c.subject, live, from)
+	if err != nil {
+		return lineage{}, err
+	}
+	if !matches {
+		return lineage{problem: fmt.Sprintf("it does not match the pod template of its owner %s %q", owner.Kind, owner.Name)}, nil
+	}
+	return lineage{exempt: fmt.Sprintf("made by the controller of %s %q", owner.Kind, owner.Name), owner: live, ownerKind: from}, nil
+}
+
+// liveOwner reads what an owner reference points to; the problem says why that is not what it names.
+func (j *Judge) liveOwner(ctx context.Context, namespace string, kind schema.GroupVersionKind, owner *metav1.OwnerReference) (live *unstructured.Unstructured, problem string, err error) {
+	live, err = j.Objects.Get(ctx, kind, namespace, owner.Name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, fmt.Sprintf("its owner %s %q does not exist", owner.Kind, owner.Name), nil
+	case err != nil:
+		return nil, "", fmt.Errorf("reading the owner %s %q: %w", owner.Kind, owner.Name, err)
+	case live.GetUID() != owner.UID:
+		return nil, fmt.Sprintf("its owner %s %q has UID %q, not %q", owner.Kind, owner.Name, live.GetUID(), owner.UID), nil
+	}
+	return live, "", nil
+}
+
+// makerOf returns the kind of owner that the requesting user makes such objects for.
+func makerOf(c *candidate, owner *metav1.OwnerReference) (schema.GroupVersionKind, bool) {
+	of := schema.FromAPIVersionAndKind(owner.APIVersion, owner.Kind)
 	for _, p := range parentsOf(c.subject.Kind) {
-		group := schema.FromAPIVersionAndKind(owner.APIVersion, owner.Kind).GroupKind()
-		if p.kind.GroupKind() == group && isController(c.request.UserInfo, p.controller) {
-			return p, true
+		if p.kind.GroupKind() == of.GroupKind() && isController(c.request.UserInfo, p.controller) {
+			return p.kind, true
 		}
 	}
-	return parent{}, false
+	for _, declared := range c.environment.Spec.WorkloadKinds {
+		if declared.Group != of.Group || declared.Kind != of.Kind {
+			continue
+		}
+		if slices.ContainsFunc(declared.Controllers, func(account string) bool { return isServiceAccount(c.request.UserInfo, account) }) {
+			return of, true
+		}
+	}
+	return schema.GroupVersionKind{}, false
+}
+
+// isServiceAccount tells whether a user is the service account "namespace/name".
+func isServiceAccount(user authenticationv1.UserInfo, account string) bool {
+	namespace, name, _ := strings.Cut(account, "/")
+	return user.Username == serviceAccountPrefix+namespace+":"+name && slices.Contains(user.Groups, "system:serviceaccounts:"+namespace)
 }
 
 // isController tells whether a user is one built-in controller. The group is asked too, because the
@@ -109,14 +155,23 @@ func isController(user authenticationv1.UserInfo, controller string) bool {
 }
 
 // matchesOwner compares a child with the template that its owner has now, or, for a Pod of a
-// StatefulSet, that of the revision it is made from.
-func (j *Judge) matchesOwner(ctx context.Context, c *candidate, owner *unstructured.Unstructured, kind schema.GroupVersionKind) (bool, error) {
-	template, err := liveTemplate(owner, kind)
+// StatefulSet, that of the revision it is made from. The API server has defaulted the template of a built-in owner
+// as it does the child's, so that of a workload must be the same; that of a declared kind may say less than its child.
+func (j *Judge) matchesOwner(ctx context.Context, c *candidate, child *policy.Subject, owner *unstructured.Unstructured, kind schema.GroupVersionKind) (bool, error) {
+	if path := declaredPath(c.environment, kind.GroupKind()); path != nil {
+		if raw, err := owner.MarshalJSON(); err != nil || !hasTemplate(raw, path) {
+			return false, err
+		}
+	}
+	template, err := liveTemplate(c.ruleset, owner, kind)
 	if err != nil {
 		return false, err
 	}
-	if !c.subject.IsPod() {
-		have, err := childHash(c.subject)
+	if !policy.Covers(kind.GroupKind()) {
+		return podMatches(child, template, nil)
+	}
+	if !child.IsPod() {
+		have, err := childHash(child)
 		if err != nil {
 			return false, err
 		}
@@ -130,7 +185,7 @@ func (j *Judge) matchesOwner(ctx context.Context, c *candidate, owner *unstructu
 	if err != nil {
 		return false, err
 	}
-	matches, err := podMatches(c.subject, template, claimed)
+	matches, err := podMatches(child, template, claimed)
 	if err != nil || matches || kind != appsKind("StatefulSet") {
 		return matches, err
 	}
@@ -138,7 +193,7 @@ func (j *Judge) matchesOwner(ctx context.Context, c *candidate, owner *unstructu
 	if err != nil || template == nil {
 		return false, err
 	}
-	return podMatches(c.subject, template, claimed)
+	return podMatches(child, template, claimed)
 }
 
 // childHash is the hash of a child's template without what the API server adds to it.
@@ -168,17 +223,34 @@ func childHash(child *policy.Subject) (string, error) {
 	return templatehash.OfJSON(raw)
 }
 
+// reader reads subjects out of objects: a Ruleset knows the kinds that its Environment declares.
+type reader interface {
+	NewSubject(kind schema.GroupKind, object []byte) (*policy.Subject, error)
+}
+
 // liveTemplate returns the pod template of a live object: for a CronJob that of the Jobs it makes.
-func liveTemplate(object *unstructured.Unstructured, kind schema.GroupVersionKind) (json.RawMessage, error) {
-	raw, err := object.MarshalJSON()
-	if err != nil {
-		return nil, fmt.Errorf("reading %s %q: %w", kind.Kind, object.GetName(), err)
-	}
-	subject, err := policy.NewSubject(kind.GroupKind(), raw)
+func liveTemplate(from reader, object *unstructured.Unstructured, kind schema.GroupVersionKind) (json.RawMessage, error) {
+	subject, err := liveSubject(from, object, kind)
 	if err != nil {
 		return nil, err
 	}
 	return subject.Template, nil
+}
+
+func liveSubject(from reader, object *unstructured.Unstructured, kind schema.GroupVersionKind) (*policy.Subject, error) {
+	raw, err := object.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s %q: %w", kind.Kind, object.GetName(), err)
+	}
+	return from.NewSubject(kind.GroupKind(), raw)
+}
+
+// builtIn reads the kinds that every environment judges.
+type builtIn struct{}
+
+// NewSubject implements reader.
+func (builtIn) NewSubject(kind schema.GroupKind, object []byte) (*policy.Subject, error) {
+	return policy.NewSubject(kind, object)
 }
 
 // revisionTemplate returns the template that a StatefulSet's Pod is made from while an update is on
@@ -199,6 +271,11 @@ func (j *Judge) revisionTemplate(ctx context.Context, c *candidate, owner *unstr
 	if by := metav1.GetControllerOf(revision); by == nil || by.UID != owner.GetUID() {
 		return nil, nil
 	}
+	return templateOfRevision(revision)
+}
+
+// templateOfRevision returns the pod template that a ControllerRevision holds; nil if none.
+func templateOfRevision(revision *unstructured.Unstructured) (json.RawMessage, error) {
 	template, found, err := unstructured.NestedMap(revision.Object, "data", "spec", "template")
 	if err != nil || !found {
 		return nil, err
@@ -207,7 +284,7 @@ func (j *Judge) revisionTemplate(ctx context.Context, c *candidate, owner *unstr
 	delete(template, "$patch")
 	raw, err := json.Marshal(template)
 	if err != nil {
-		return nil, fmt.Errorf("reading ControllerRevision %q: %w", name, err)
+		return nil, fmt.Errorf("reading ControllerRevision %q: %w", revision.GetName(), err)
 	}
 	return raw, nil
 }

@@ -65,7 +65,7 @@ func (j *Judge) uncoveredCanary(ctx context.Context, c *candidate, release *rele
 	case live.GetUID() != workload.UID:
 		return fmt.Sprintf("Deployment %q has UID %q, not %q as in Release %q: it was replaced since", workload.Name, live.GetUID(), workload.UID, release.Name), nil
 	}
-	template, err := liveTemplate(live, deploymentKind())
+	template, err := liveTemplate(builtIn{}, live, deploymentKind())
 	if err != nil {
 		return "", err
 	}

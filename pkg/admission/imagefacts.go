@@ -18,7 +18,7 @@ const maxConcurrentImages = 16
 // imageFacts verifies the images of a subject side by side, each reference once.
 func (j *Judge) imageFacts(ctx context.Context, environment *v1alpha1.Environment, slots []policy.ImageSlot, pod bool) (map[string]policy.ImageFact, error) {
 	signatures := environment.Spec.Rules.Signatures != nil
-	pin := pod && policy.EffectivePin(environment.Spec.Rules) == v1alpha1.PinPods
+	pin := pins(environment, pod)
 	if len(slots) == 0 || (!signatures && !pin) {
 		return nil, nil
 	}
@@ -51,6 +51,17 @@ func (j *Judge) imageFacts(ctx context.Context, environment *v1alpha1.Environmen
 		byReference[reference] = facts[i]
 	}
 	return byReference, nil
+}
+
+// pins tells whether tags are replaced by digests in Pods, or else in the pod templates of workloads.
+func pins(environment *v1alpha1.Environment, pod bool) bool {
+	switch policy.EffectivePin(environment.Spec.Rules) {
+	case v1alpha1.PinWorkloads:
+		return true
+	case v1alpha1.PinPods:
+		return pod
+	}
+	return false
 }
 
 func distinct(slots []policy.ImageSlot) []string {

@@ -2,13 +2,13 @@ package admission
 
 import (
 	"context"
-	"fmt"
+	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 	"gomodules.xyz/jsonpatch/v2"
 	admissionv1 "k8s.io/api/admission/v1"
 
-	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 )
@@ -16,73 +16,92 @@ import (
 // mutate adds what must not or need not come from the client.
 func (j *Judge) mutate(ctx context.Context, environment string, request *admissionv1.AdmissionRequest) (decision, error) {
 	kind := groupKind(request)
-	switch {
-	case kind == releaseKind().GroupKind() && request.SubResource == "" && request.Operation == admissionv1.Create:
-		return j.stamp(ctx, environment, request, j.stampRelease)
-	case kind == approvalKind().GroupKind() && request.SubResource == "" && request.Operation == admissionv1.Create:
-		return j.stamp(ctx, environment, request, j.stampApproval)
-	case request.Operation != admissionv1.Create && request.Operation != admissionv1.Update:
+	if request.Operation != admissionv1.Create && request.Operation != admissionv1.Update {
 		return decision{}, nil
-	case kind.Group == "" && kind.Kind == "Pod" && judgedSubresource(request.SubResource):
-		return j.pinPod(ctx, environment, request)
 	}
-	return decision{}, nil
+	creates := request.SubResource == "" && request.Operation == admissionv1.Create
+	switch kind {
+	case releaseKind().GroupKind():
+		return j.stamp(ctx, environment, request, creates, j.stampRelease)
+	case approvalKind().GroupKind():
+		return j.stamp(ctx, environment, request, creates, j.stampApproval)
+	case exemptionKind().GroupKind():
+		return j.stamp(ctx, environment, request, creates, j.stampExemption)
+	case appsKind("ControllerRevision").GroupKind():
+		return decision{}, nil
+	}
+	if !judgedSubresource(request.SubResource) {
+		return decision{}, nil
+	}
+	return j.complete(ctx, environment, request)
 }
 
-// stamper stamps and seals a Release or an Approval.
-type stamper func(ctx context.Context, environment string, request *admissionv1.AdmissionRequest) (decision, error)
-
-// stamp lets nothing be sealed for a namespace that the environment does not cover. A webhook cannot know
-// that it is the API server who asks: whoever reaches its port could otherwise have a made-up review sealed,
-// store the answer in a namespace that nothing guards yet, and wait for an Environment to cover it.
-func (j *Judge) stamp(ctx context.Context, name string, request *admissionv1.AdmissionRequest, by stamper) (decision, error) {
-	environment, err := j.environment(ctx, name)
-	if err != nil {
+// complete adds to a new Pod what the environment's defaults say, and writes digests. Where a tag cannot be
+// resolved it writes none: the validating side refuses the object and tells the cause. The pod template of a
+// workload gets digests only, and only where they are asked for there.
+func (j *Judge) complete(ctx context.Context, name string, request *admissionv1.AdmissionRequest) (decision, error) {
+	c, err := j.readCandidate(ctx, name, request)
+	if c == nil {
 		return decision{}, err
 	}
-	owner, err := j.Policies.EnvironmentOf(ctx, request.Namespace)
-	if err != nil {
-		return decision{}, fmt.Errorf("finding the environment of namespace %q: %w", request.Namespace, err)
-	}
-	if environment == nil || owner != name {
-		return decision{judged: true, what: fmt.Sprintf("%s %q", request.Kind.Kind, request.Name), verdict: policy.NewVerdict(policy.Violation{
-			Rule: RuleRelease, Field: "metadata.namespace",
-			Message: fmt.Sprintf("namespace %q is not part of environment %q", request.Namespace, name),
-		})}, nil
-	}
-	return by(ctx, name, request)
-}
-
-// pinPod writes the digest of every image that the Pod does not run already. Where a tag cannot be
-// resolved it writes nothing: the validating side refuses the Pod and tells the cause.
-func (j *Judge) pinPod(ctx context.Context, name string, request *admissionv1.AdmissionRequest) (decision, error) {
-	c, err := readCandidate(request)
-	if err != nil || c == nil {
-		return decision{}, err
-	}
-	d := decision{what: c.subject.String()}
-	environment, err := j.environment(ctx, name)
-	if err != nil || environment == nil {
+	d := c.decide()
+	if err != nil || !c.scope.needsFacts() {
 		return d, err
 	}
-	d.enforcement = environment.Spec.Enforcement
-	if policy.EffectivePin(environment.Spec.Rules) != v1alpha1.PinPods {
+	d.judged = true
+	if pins(c.environment, c.subject.IsPod()) {
+		if d.patch, err = j.pin(ctx, c); err != nil {
+			return d, err
+		}
+	}
+	if !c.subject.IsPod() || request.Operation != admissionv1.Create {
 		return d, nil
 	}
-	d.judged = true
-	slots := c.subject.UnsettledImages()
-	pinned := j.pinned(ctx, distinct(slots))
-	for _, slot := range slots {
-		if reference, found := pinned[slot.Image]; found {
-			d.patch = append(d.patch, jsonpatch.NewOperation("replace", slot.Pointer, reference))
-		}
+	completion, err := c.ruleset.Complete(c.subject)
+	if err != nil {
+		return d, err
+	}
+	for _, addition := range completion.Additions {
+		d.patch = append(d.patch, jsonpatch.NewOperation("add", addition.Pointer, addition.Value))
 	}
 	return d, nil
 }
 
-// pinned returns the references that have no digest with the one that their tag names now.
-func (j *Judge) pinned(ctx context.Context, references []string) map[string]string {
-	resolved := make([]string, len(references))
+// pin returns the operations that write the digest of every image that a Pod does not run already, or of every
+// image of a workload whose pod template may be changed.
+func (j *Judge) pin(ctx context.Context, c *candidate) ([]jsonpatch.Operation, error) {
+	slots := slices.DeleteFunc(c.subject.UnsettledImages(), func(slot policy.ImageSlot) bool {
+		ref, err := image.Parse(slot.Image)
+		return err != nil || ref.Digest != ""
+	})
+	if len(slots) == 0 {
+		return nil, nil
+	}
+	if keeps, err := j.keepsTemplate(ctx, c); err != nil || keeps {
+		return nil, err
+	}
+	root := templatePointer(c.subject.TemplatePath)
+	resolved := j.resolved(ctx, distinct(slots))
+	var patch []jsonpatch.Operation
+	for _, slot := range slots {
+		if ref, found := resolved[slot.Image]; found {
+			patch = append(patch, jsonpatch.NewOperation("replace", root+slot.Pointer, ref.String()))
+		}
+	}
+	return patch, nil
+}
+
+// templatePointer is the JSON pointer to a field path of names, which hold no character that needs escaping.
+func templatePointer(path string) string {
+	if path == "" {
+		return ""
+	}
+	return "/" + strings.ReplaceAll(path, ".", "/")
+}
+
+// resolved returns the references that have no digest with the one that their tag names now.
+func (j *Judge) resolved(ctx context.Context, references []string) map[string]image.Reference {
+	found := make([]image.Reference, len(references))
 	var group errgroup.Group
 	group.SetLimit(maxConcurrentImages)
 	for i, reference := range references {
@@ -92,17 +111,17 @@ func (j *Judge) pinned(ctx context.Context, references []string) map[string]stri
 				return nil
 			}
 			if digest, err := j.Images.Resolve(ctx, ref); err == nil {
-				resolved[i] = ref.WithDigest(digest).String()
+				found[i] = ref.WithDigest(digest)
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // no function returns an error
-	pinned := map[string]string{}
+	byReference := map[string]image.Reference{}
 	for i, reference := range references {
-		if resolved[i] != "" {
-			pinned[reference] = resolved[i]
+		if found[i].Digest != "" {
+			byReference[reference] = found[i]
 		}
 	}
-	return pinned
+	return byReference
 }

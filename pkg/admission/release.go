@@ -38,7 +38,8 @@ func readRelease(raw []byte) (*releaseRecord, error) {
 			To   json.RawMessage `json:"to"`
 		} `json:"spec"`
 	}
-	if err := json.Unmarshal(raw, &templates); err != nil {
+	// Keys are case-sensitive here, which they are not for package json.
+	if err := utiljson.Unmarshal(raw, &templates); err != nil {
 		return nil, fmt.Errorf("reading Release: %w", err)
 	}
 	r.to = templates.Spec.To
@@ -142,7 +143,7 @@ func (j *Judge) judgeRelease(ctx context.Context, environment string, request *a
 	case live.GetUID() != workload.UID:
 		refuse("spec.workload.uid", "Deployment %q has UID %q, not %q: it was replaced since", workload.Name, live.GetUID(), workload.UID)
 	}
-	from, err = liveTemplate(live, deploymentKind())
+	from, err = liveTemplate(builtIn{}, live, deploymentKind())
 	return from, violations, err
 }
 
@@ -225,17 +226,12 @@ func (j *Judge) releaseSealed(ctx context.Context, r *releaseRecord) (bool, erro
 // sameSpec refuses an update that changes the spec. The CRDs say so too; a decision that trusts the
 // spec must not depend on which CRD is installed.
 func sameSpec(request *admissionv1.AdmissionRequest, kind string, rule policy.Rule) (decision, error) {
-	var object, old struct {
-		Spec json.RawMessage `json:"spec"`
-	}
-	if err := json.Unmarshal(request.Object.Raw, &object); err != nil {
+	same, err := sameMember(request.Object.Raw, request.OldObject.Raw, "spec")
+	if err != nil {
 		return decision{}, fmt.Errorf("reading %s: %w", kind, err)
 	}
-	if err := json.Unmarshal(request.OldObject.Raw, &old); err != nil {
-		return decision{}, fmt.Errorf("reading the former state of %s: %w", kind, err)
-	}
 	d := decision{judged: true, what: fmt.Sprintf("%s %q", kind, request.Name)}
-	if !sameJSON(object.Spec, old.Spec) {
+	if !same {
 		d.verdict = policy.NewVerdict(policy.Violation{Rule: rule, Field: "spec", Message: "is immutable: it is what was requested and approved"})
 	}
 	return d, nil

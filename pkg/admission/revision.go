@@ -2,30 +2,20 @@ package admission
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	admissionv1 "k8s.io/api/admission/v1"
 
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy"
 )
 
-// validateRevision keeps ControllerRevisions in the hands of their controllers where approval is
-// asked: the Pods of a StatefulSet may be made from one, and are then believed to be its children.
+// validateRevision keeps ControllerRevisions in the hands of their controllers where approval or the right to
+// deploy is asked: the Pods of a StatefulSet may be made from one, and are then believed to be its children.
 func (j *Judge) validateRevision(ctx context.Context, name string, request *admissionv1.AdmissionRequest) (decision, error) {
-	type revision struct {
-		Data json.RawMessage `json:"data"`
-	}
-	var object, old revision
-	if err := json.Unmarshal(request.Object.Raw, &object); err != nil {
-		return decision{}, fmt.Errorf("reading ControllerRevision: %w", err)
-	}
 	if request.Operation == admissionv1.Update {
-		if err := json.Unmarshal(request.OldObject.Raw, &old); err != nil {
-			return decision{}, fmt.Errorf("reading the former state of ControllerRevision: %w", err)
-		}
-		if sameJSON(object.Data, old.Data) {
-			return decision{}, nil
+		if same, err := sameMember(request.Object.Raw, request.OldObject.Raw, "data"); err != nil || same {
+			return decision{}, err
 		}
 	}
 	if isController(request.UserInfo, "statefulset-controller") || isController(request.UserInfo, "daemon-set-controller") {
@@ -36,14 +26,28 @@ func (j *Judge) validateRevision(ctx context.Context, name string, request *admi
 		return decision{}, err
 	}
 	d := decision{judged: true, what: fmt.Sprintf("ControllerRevision %q", request.Name), enforcement: environment.Spec.Enforcement}
-	if environment.Spec.Rules.Approval == nil {
-		return d, nil
+	var violations []policy.Violation
+	if rules := environment.Spec.Rules.Approval; rules != nil {
+		violations = append(violations, policy.Violation{
+			Rule: policy.RuleApproval, Field: "data", Enforcement: degree(environment, rules.Enforcement),
+			Message: "only its controller may write a ControllerRevision here, because Pods are made from it without being approved again: change the workload instead",
+		})
 	}
-	d.verdict = policy.NewVerdict(policy.Violation{
-		Rule: policy.RuleApproval, Field: "data",
-		Message: "only its controller may write a ControllerRevision here, because Pods are made from it without being approved again: change the workload instead",
-	})
-	if request.DryRun != nil && *request.DryRun {
+	if rules := environment.Spec.Rules.Access; rules != nil {
+		allowed, err := j.mayDeploy(ctx, name, request.UserInfo)
+		if err != nil {
+			return d, err
+		}
+		if !allowed {
+			violations = append(violations, policy.Violation{
+				Rule: policy.RuleAccess, Field: "data", Enforcement: degree(environment, rules.Enforcement),
+				Message: fmt.Sprintf("user %q may not change what runs here: RBAC must grant the verb %q on environments.%s/%s",
+					request.UserInfo.Username, v1alpha1.VerbDeploy, v1alpha1.GroupName, name),
+			})
+		}
+	}
+	d.verdict = policy.NewVerdict(violations...)
+	if isDryRun(request) {
 		d.verdict, d.lenient = withoutApproval(d.verdict)
 	}
 	return d, nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -22,91 +21,46 @@ func (j *Judge) validate(ctx context.Context, environment string, request *admis
 	}
 	switch kind := groupKind(request); {
 	case kind == releaseKind().GroupKind() && request.SubResource == "":
-		return j.validateRelease(ctx, environment, request)
+		return j.validateStamped(ctx, environment, request, j.validateRelease)
 	case kind == approvalKind().GroupKind() && request.SubResource == "":
-		return j.validateApproval(ctx, environment, request)
+		return j.validateStamped(ctx, environment, request, j.validateApproval)
 	case kind == appsKind("ControllerRevision").GroupKind() && request.SubResource == "":
 		return j.validateRevision(ctx, environment, request)
-	case policy.Covers(kind) && judgedSubresource(request.SubResource):
+	case kind == exemptionKind().GroupKind() && request.SubResource == "":
+		return j.validateStamped(ctx, environment, request, j.validateExemption)
+	case judgedSubresource(request.SubResource):
 		return j.validateSubject(ctx, environment, request)
 	}
 	return decision{}, nil
 }
 
-// candidate is an object with pods that wants to enter, as a request brings it.
-type candidate struct {
-	request *admissionv1.AdmissionRequest
-	subject *policy.Subject
-	// old is the former state on an update, nil on a creation.
-	old *policy.Subject
-}
-
-// readCandidate returns nil where nothing that is judged changes; it asks no port.
-func readCandidate(request *admissionv1.AdmissionRequest) (*candidate, error) {
-	subject, err := policy.NewSubject(groupKind(request), request.Object.Raw)
-	if err != nil {
-		return nil, err
-	}
-	if isMirrorPod(request, subject) {
-		return nil, nil
-	}
-	c := &candidate{request: request, subject: subject}
-	if request.Operation != admissionv1.Update {
-		return c, nil
-	}
-	c.old, err = policy.NewSubject(groupKind(request), request.OldObject.Raw)
-	if err != nil {
-		return nil, fmt.Errorf("reading the former state: %w", err)
-	}
-	same, err := sameJudged(c.subject, c.old)
-	if err != nil || same {
-		return nil, err
-	}
-	c.subject.SettleFrom(c.old)
-	return c, nil
-}
-
 // validateSubject judges a Pod or a workload.
 func (j *Judge) validateSubject(ctx context.Context, name string, request *admissionv1.AdmissionRequest) (decision, error) {
-	c, err := readCandidate(request)
-	if err != nil || c == nil {
+	c, err := j.readCandidate(ctx, name, request)
+	if c == nil {
 		return decision{}, err
 	}
-	d := decision{what: c.subject.String()}
-	environment, err := j.environment(ctx, name)
-	if err != nil || environment == nil {
-		return d, err
-	}
-	d.judged, d.enforcement = true, environment.Spec.Enforcement
-	facts, err := j.facts(ctx, environment, c)
+	d := c.decide()
 	if err != nil {
 		return d, err
 	}
-	ruleset, err := j.rulesets.of(environment)
+	d.judged = true
+	facts, err := j.facts(ctx, c)
 	if err != nil {
 		return d, err
 	}
-	d.verdict = ruleset.Evaluate(policy.Input{Subject: c.subject, Facts: facts})
-	if request.DryRun != nil && *request.DryRun {
+	d.verdict = c.scope.within(c.ruleset.Evaluate(policy.Input{Subject: c.subject, Facts: facts}))
+	if d.verdict, err = j.keepTags(ctx, c, d.verdict); err != nil {
+		return d, err
+	}
+	if d.verdict, err = j.judgeExempt(ctx, c, facts, d.verdict); err != nil {
+		// What was found stands: an Exemption that nobody could read lifts nothing.
+		d.note = "whether an Exemption lifts any of this could not be found out: " + err.Error()
+	}
+	if isDryRun(request) {
 		d.verdict, d.lenient = withoutApproval(d.verdict)
 	}
 	return d, nil
-}
-
-// facts gathers what the environment's rules need to know, all at once.
-func (j *Judge) facts(ctx context.Context, environment *v1alpha1.Environment, c *candidate) (policy.Facts, error) {
-	var facts policy.Facts
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		facts.Images, err = j.imageFacts(ctx, environment, c.subject.UnsettledImages(), c.subject.IsPod())
-		return err
-	})
-	group.Go(func() (err error) {
-		facts.Approval, err = j.approvalFact(ctx, environment, c)
-		return err
-	})
-	err := group.Wait()
-	return facts, err
 }
 
 // withoutApproval takes the missing approval out of a verdict: a dry run shows what would happen
@@ -120,7 +74,8 @@ func withoutApproval(verdict policy.Verdict) (rest policy.Verdict, approval []po
 			others = append(others, violation)
 		}
 	}
-	return policy.NewVerdict(others...), approval
+	verdict.Violations = others
+	return verdict, approval
 }
 
 // environment returns nil where there is none of this name any more: its webhook entries are about to
