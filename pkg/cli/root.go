@@ -9,7 +9,9 @@ import (
 
 	"github.com/runeframeos/kubectl-rune/pkg/cli/abort"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/approve"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/audit"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/canary"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/env"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/history"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/install"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/promote"
@@ -78,8 +80,10 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	root.AddCommand(
 		abort.NewCommand(flags, streams),
 		approve.NewCommand(flags, streams),
+		audit.NewCommand(flags, streams),
 		canary.NewCommand(flags, streams),
 		newCompletionCommand(streams),
+		env.NewCommand(flags, streams),
 		history.NewCommand(flags, streams),
 		install.NewCommand(flags, streams),
 		newOptionsCommand(streams),

@@ -1,0 +1,192 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/report"
+	"github.com/runeframeos/kubectl-rune/pkg/policy"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/namespace"
+)
+
+// deferred are the rules about a request and not about an object, and signatures, which need the registry.
+func deferred() []policy.Rule {
+	return []policy.Rule{policy.RuleApproval, policy.RuleAccess, policy.RuleSignatures}
+}
+
+// auditor judges namespaces one after the other.
+type auditor struct {
+	client   rest.Interface
+	groups   *groups
+	compiler *policy.Compiler
+	clock    clock.PassiveClock
+	// tell is called with what is being read and how many objects of it were.
+	tell func(what string, number int)
+	// problems are what could not be read.
+	problems []report.Problem
+	rulesets map[string]*policy.Ruleset
+}
+
+// note remembers a list that the API server refused and lets the rest go on. Other errors are returned.
+func (a *auditor) note(err error, resource, ns string) error {
+	if err == nil {
+		return nil
+	}
+	if !unreadable(err) {
+		return fmt.Errorf("listing %s in namespace %q: %w", resource, ns, err)
+	}
+	a.problems = append(a.problems, report.Problem{
+		Source:  report.Source{File: "namespaces/" + ns + "/" + resource},
+		Message: fmt.Sprintf("listing %s in namespace %q: %v", resource, ns, err),
+	})
+	return nil
+}
+
+func (a *auditor) ruleset(environment *v1alpha1.Environment) (*policy.Ruleset, error) {
+	if rules, ok := a.rulesets[environment.Name]; ok {
+		return rules, nil
+	}
+	rules, err := a.compiler.Compile(environment)
+	if err != nil {
+		return nil, err
+	}
+	a.rulesets[environment.Name] = rules
+	return rules, nil
+}
+
+// namespaceAudit is what the judgement of one namespace needs at hand.
+type namespaceAudit struct {
+	*auditor
+	rules        *policy.Ruleset
+	name         string
+	surroundings *policy.Surroundings
+	// unknown are rules whose facts could not be read; that is told among the problems.
+	unknown    []policy.Rule
+	exemptions []v1alpha1.Exemption
+	owners     owners
+	rollup     *rollup
+}
+
+// namespace judges a namespace and all that runs in it.
+func (a *auditor) namespace(ctx context.Context, environment *v1alpha1.Environment, live *corev1.Namespace) ([]report.Result, error) {
+	rules, err := a.ruleset(environment)
+	if err != nil {
+		return nil, err
+	}
+	n := &namespaceAudit{auditor: a, rules: rules, name: live.Name, owners: owners{}, rollup: newRollup(environment.Name)}
+	if n.surroundings, n.unknown, err = a.surroundings(ctx, rules, live.Name); err != nil {
+		return nil, err
+	}
+	if n.exemptions, err = a.exemptions(ctx, environment.Name, live.Name); err != nil {
+		return nil, err
+	}
+	if namespace.Asks(environment) {
+		state, err := a.state(ctx, environment, live)
+		if err != nil {
+			return nil, err
+		}
+		verdict := namespace.Judge(environment, state)
+		// What could not be read is among the problems; "deferred" means: judged at admission.
+		verdict.Deferred = nil
+		n.rollup.add(report.Object{APIVersion: "v1", Kind: "Namespace", Name: live.Name}, "", verdict, nil)
+	}
+	kinds, err := a.groups.kindsOf(environment)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range kinds {
+		if err := n.list(ctx, k, func(object *item) { n.workload(k, object) }); err != nil {
+			return nil, err
+		}
+	}
+	if err := n.list(ctx, podKind(), n.pod); err != nil {
+		return nil, err
+	}
+	return n.rollup.results(), nil
+}
+
+func (n *namespaceAudit) list(ctx context.Context, k kind, visit func(*item)) error {
+	number := 0
+	err := pages(ctx, n.client, k, n.name, func(object *item) error {
+		visit(object)
+		if number++; number%100 == 0 {
+			n.tell(k.String()+" in namespace "+n.name, number)
+		}
+		return ctx.Err()
+	})
+	n.tell(k.String()+" in namespace "+n.name, number)
+	return n.note(err, k.String(), n.name)
+}
+
+// workload judges a pod template, unless the object is represented by a controller that is judged itself.
+func (n *namespaceAudit) workload(k kind, object *item) {
+	named := n.object(k, object)
+	one := &workload{object: named}
+	controller := object.controller()
+	if controller != nil {
+		one.owner = controller.UID
+	}
+	n.owners[object.Metadata.UID] = one
+	if controller != nil {
+		if _, listed := n.owners[controller.UID]; listed {
+			return
+		}
+	}
+	path, verdict, err := n.judge(k, object, v1alpha1.ExemptedWorkload{Kind: named.Kind, Name: named.Name})
+	one.result = n.rollup.add(named, path, verdict, err)
+}
+
+// pod judges a pod as it is and rolls it up to its workload.
+func (n *namespaceAudit) pod(object *item) {
+	k := podKind()
+	named := n.object(k, object)
+	state := &podState{}
+	if err := json.Unmarshal(object.raw, state); err != nil {
+		n.rollup.add(named, "", policy.Verdict{}, fmt.Errorf("reading Pod %q: %w", named.Name, err))
+		return
+	}
+	if !state.runs() {
+		return
+	}
+	exempted := []v1alpha1.ExemptedWorkload{{Kind: named.Kind, Name: named.Name}}
+	root := n.owners.rootOf(object.controller(), n.name)
+	if root != nil {
+		exempted = append(exempted, v1alpha1.ExemptedWorkload{Kind: root.object.Kind, Name: root.object.Name})
+	}
+	_, verdict, err := n.judge(k, object, exempted...)
+	if root == nil {
+		n.rollup.add(named, "", verdict, err).pods = 1
+		return
+	}
+	n.rollup.addPod(named.Name, root, verdict, err)
+}
+
+func (n *namespaceAudit) object(k kind, object *item) report.Object {
+	return report.Object{APIVersion: k.GroupVersion().String(), Kind: k.Kind, Namespace: n.name, Name: object.Metadata.Name}
+}
+
+// judge returns the path of the pod template beside the verdict. The error tells that the object cannot be judged.
+func (n *namespaceAudit) judge(k kind, object *item, exempted ...v1alpha1.ExemptedWorkload) (string, policy.Verdict, error) {
+	subject, err := n.rules.NewSubject(k.GroupKind(), object.raw)
+	if err != nil {
+		return "", policy.Verdict{}, err
+	}
+	verdict := n.rules.Evaluate(policy.Input{
+		Subject: subject,
+		Facts: policy.Facts{
+			Surroundings: n.surroundings,
+			Exemptions:   exemptionsFor(n.exemptions, exempted...),
+			Now:          n.clock.Now(),
+		},
+		Deferred: append(deferred(), n.unknown...),
+	})
+	verdict.Deferred = slices.DeleteFunc(verdict.Deferred, func(rule policy.Rule) bool { return slices.Contains(n.unknown, rule) })
+	return subject.TemplatePath, verdict, nil
+}
