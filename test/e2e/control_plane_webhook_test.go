@@ -88,7 +88,7 @@ func (h *harness) process(t *testing.T) (stop func()) {
 	t.Cleanup(func() {
 		stop()
 		if t.Failed() {
-			t.Logf("rune-webhook printed:\n%s", log.String())
+			t.Logf("rune-webhook printed at last:\n%s", tail(log.String(), 40))
 		}
 		for _, kind := range []string{"mutatingwebhookconfiguration", "validatingwebhookconfiguration"} {
 			cmd := h.command(context.Background(), "admin", h.cluster.Kubectl, "delete", kind, "rune-webhook", "--ignore-not-found")
@@ -98,6 +98,12 @@ func (h *harness) process(t *testing.T) (stop func()) {
 		}
 	})
 	return stop
+}
+
+// tail returns the last lines of a text.
+func tail(text string, count int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-count):], "\n")
 }
 
 // open makes namespaces with an Environment each, for a webhook that runs already.
