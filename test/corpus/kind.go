@@ -3,6 +3,7 @@ package corpus
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
@@ -197,7 +198,8 @@ func (k Kind) expectation(want Expectation) Expectation {
 	if field, found := strings.CutPrefix(want.Field, "/"); found {
 		want.Field = field
 	} else {
-		want.Field = strings.Join(append(append([]string{}, k.template...), want.Field), ".")
+		path := slices.DeleteFunc(append(slices.Clone(k.template), want.Field), func(part string) bool { return part == "" })
+		want.Field = strings.Join(path, ".")
 	}
 	if want.Enforcement == "" {
 		want.Enforcement = v1alpha1.EnforcementEnforce
