@@ -11,6 +11,7 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/cli/approve"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/audit"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/canary"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/check"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/env"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/history"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/install"
@@ -82,6 +83,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		approve.NewCommand(flags, streams),
 		audit.NewCommand(flags, streams),
 		canary.NewCommand(flags, streams),
+		check.NewCommand(flags, streams),
 		newCompletionCommand(streams),
 		env.NewCommand(flags, streams),
 		history.NewCommand(flags, streams),

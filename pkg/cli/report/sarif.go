@@ -101,7 +101,7 @@ func writeSARIF(w io.Writer, r *Report, version string) error {
 	rules := violated(r)
 	run := sarifRun{
 		Tool: sarifTool{Driver: sarifDriver{
-			Name: "kubectl-rune", Version: version, InformationURI: informationURI, Rules: sarifRules(rules, r.Help),
+			Name: "kubectl-rune", Version: version, InformationURI: informationURI, Rules: sarifRules(r, rules),
 		}},
 		Invocations: []sarifInvocation{invocation(r.Problems)},
 		ColumnKind:  "unicodeCodePoints",
@@ -131,10 +131,10 @@ func violated(r *Report) []policy.Rule {
 	return slices.Compact(rules)
 }
 
-func sarifRules(rules []policy.Rule, help map[policy.Rule]Help) []sarifRule {
+func sarifRules(r *Report, rules []policy.Rule) []sarifRule {
 	stated := make([]sarifRule, 0, len(rules))
 	for _, rule := range rules {
-		known := help[rule]
+		known := r.help(rule)
 		stated = append(stated, sarifRule{
 			ID:               string(rule),
 			ShortDescription: sarifTextOf(known.Title),

@@ -139,7 +139,7 @@ func writeFixes(text *strings.Builder, r *Report) {
 	slices.Sort(rules)
 	heading := "\nHOW TO FIX\n"
 	for _, rule := range slices.Compact(rules) {
-		fix := r.Help[rule].Fix
+		fix := r.help(rule).Fix
 		if fix == "" {
 			continue
 		}

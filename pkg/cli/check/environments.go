@@ -1,0 +1,140 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/connect"
+	"github.com/runeframeos/kubectl-rune/pkg/webhook/files"
+)
+
+// environments reads those of --config, else those of the cluster. Two files may not hold one of the same name.
+func (o *Options) environments(ctx context.Context, loader *files.Loader) ([]v1alpha1.Environment, error) {
+	if o.connection != nil {
+		return o.connection.Environments(ctx)
+	}
+	var all []v1alpha1.Environment
+	var errs []error
+	origin := map[string]string{}
+	for _, path := range o.Config {
+		found, err := load(ctx, loader, path)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for i := range found {
+			name := found[i].Name
+			if first, twice := origin[name]; twice {
+				errs = append(errs, fmt.Errorf("Environment %q stands in --config %s and in --config %s", name, first, path))
+			}
+			origin[name] = path
+		}
+		all = append(all, found...)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("--config %s holds no Environment", strings.Join(o.Config, ", "))
+	}
+	return all, nil
+}
+
+// load reads the Environments of a directory or of one file.
+func load(ctx context.Context, loader *files.Loader, path string) ([]v1alpha1.Environment, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading --config: %w", err)
+	}
+	directory, where := os.DirFS(path), path
+	if !info.IsDir() {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading --config: %w", err)
+		}
+		directory, where = oneFile{name: filepath.Base(path), content: content}, filepath.Dir(path)
+	}
+	set, err := loader.Load(ctx, directory)
+	if err != nil {
+		return nil, fmt.Errorf("reading --config in %s:\n%w", where, err)
+	}
+	return set.Environments, nil
+}
+
+// named picks an Environment; without one of that name it tells those that there are.
+func named(environments []v1alpha1.Environment, name string) (*v1alpha1.Environment, error) {
+	if found, err := connect.EnvironmentNamed(environments, name); err == nil {
+		return found, nil
+	}
+	names := make([]string, len(environments))
+	for i := range environments {
+		names[i] = strconv.Quote(environments[i].Name)
+	}
+	slices.Sort(names)
+	return nil, fmt.Errorf("environment %q does not exist: there are %s", name, strings.Join(names, ", "))
+}
+
+// membership tells which environment a namespace belongs to.
+type membership struct {
+	environments []v1alpha1.Environment
+	// labels of namespaces, by name, out of the manifests.
+	labels map[string]map[string]string
+	// live reads the labels of a namespace that the manifests do not hold; nil without a cluster.
+	live func(ctx context.Context, namespace string) (map[string]string, error)
+
+	owners map[string]*v1alpha1.Environment
+}
+
+// owner returns the Environment of a namespace, nil where there is none.
+func (m *membership) owner(ctx context.Context, namespace string) (*v1alpha1.Environment, error) {
+	if owner, known := m.owners[namespace]; known {
+		return owner, nil
+	}
+	labels, err := m.labelsOf(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	owner := v1alpha1.Owner(m.environments, namespace, labels)
+	m.owners[namespace] = owner
+	return owner, nil
+}
+
+// labelsOf reads labels only where a selector could match them.
+func (m *membership) labelsOf(ctx context.Context, namespace string) (map[string]string, error) {
+	if labels, known := m.labels[namespace]; known {
+		return labels, nil
+	}
+	// The API server gives every namespace its name as a label.
+	labels := map[string]string{corev1.LabelMetadataName: namespace}
+	selected := slices.ContainsFunc(m.environments, func(e v1alpha1.Environment) bool { return e.SelectsByLabel() })
+	listed := slices.ContainsFunc(m.environments, func(e v1alpha1.Environment) bool { return e.HasNamespace(namespace) })
+	if m.live == nil || !selected || listed {
+		return labels, nil
+	}
+	return m.live(ctx, namespace)
+}
+
+// liveLabels reads the labels of a namespace; one that does not exist has those that it would be created with.
+func liveLabels(connection *connect.Connection) func(context.Context, string) (map[string]string, error) {
+	return func(ctx context.Context, namespace string) (map[string]string, error) {
+		found, err := connection.Kube.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return map[string]string{corev1.LabelMetadataName: namespace}, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the labels of namespace %q, which may select an environment: %w", namespace, err)
+		}
+		return found.Labels, nil
+	}
+}

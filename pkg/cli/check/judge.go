@@ -1,0 +1,152 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/manifest"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/report"
+	"github.com/runeframeos/kubectl-rune/pkg/policy"
+)
+
+// question is one object and the rules that it is judged by; without rules its fields alone are looked at.
+type question struct {
+	object    *manifest.Object
+	namespace string
+	ruleset   *policy.Ruleset
+}
+
+// deferred are the rules that are about a request, or need a registry.
+func deferred() []policy.Rule {
+	return []policy.Rule{policy.RuleApproval, policy.RuleAccess, policy.RuleSignatures}
+}
+
+// judge asks all questions, as many at once as there are processors, and reports in the order of the manifests.
+func (o *Options) judge(ctx context.Context, set *manifest.Set, w *world) (*report.Report, error) {
+	found := &report.Report{Files: set.Files, Help: report.RuleHelp()}
+	for _, problem := range set.Problems {
+		found.Problems = append(found.Problems, report.Problem{
+			Source: report.Source{File: shown(problem.File), Line: problem.Line}, Column: problem.Column, Message: problem.Message})
+	}
+	questions, err := o.questions(ctx, set, w, found)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]report.Result, len(questions))
+	progress := newProgress(o.ErrOut, len(questions))
+	defer progress.end()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, q := range questions {
+		group.Go(func() error {
+			results[i] = o.answer(ctx, w, q)
+			progress.step()
+			return ctx.Err()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("judging manifests: %w", err)
+	}
+	for i, result := range results {
+		switch {
+		case questions[i].ruleset != nil || result.Err != nil || isConfiguration(questions[i].object):
+			found.Results = append(found.Results, result)
+		default:
+			if len(result.Invalid) > 0 {
+				found.Results = append(found.Results, result)
+			}
+			if !w.covers(questions[i].object.GroupKind()) {
+				found.NotJudged++
+			}
+		}
+	}
+	return found, nil
+}
+
+// questions finds the rules for every object. Objects with pods that no environment asks about are noted as skipped.
+func (o *Options) questions(ctx context.Context, set *manifest.Set, w *world, found *report.Report) ([]question, error) {
+	questions := make([]question, 0, len(set.Objects))
+	for _, object := range set.Objects {
+		q := question{object: object, namespace: o.namespaceOf(object)}
+		if w.covers(object.GroupKind()) {
+			environment := w.chosen
+			var err error
+			if environment == nil {
+				if environment, err = w.member.owner(ctx, q.namespace); err != nil {
+					return nil, err
+				}
+			}
+			if environment == nil {
+				found.Skipped = append(found.Skipped, report.Skipped{
+					Object: nameOf(object, q.namespace), Source: source(object), Reason: unowned(q.namespace)})
+			} else if q.ruleset, err = w.ruleset(environment); err != nil {
+				return nil, err
+			}
+			if q.ruleset != nil && !q.ruleset.Covers(object.GroupKind()) {
+				q.ruleset = nil
+				found.Skipped = append(found.Skipped, report.Skipped{
+					Object: nameOf(object, q.namespace), Source: source(object),
+					Reason: fmt.Sprintf("environment %q does not declare the kind in spec.workloadKinds", environment.Name)})
+			}
+		}
+		questions = append(questions, q)
+	}
+	return questions, nil
+}
+
+// unowned says why no rules are asked of a namespace.
+func unowned(namespace string) string {
+	switch {
+	case namespace == "":
+		return "names no namespace, so no environment is known: pass -n NAMESPACE or --environment NAME"
+	case slices.Contains(v1alpha1.SystemNamespaces(), namespace):
+		return fmt.Sprintf("namespace %q is of the system and in no environment", namespace)
+	}
+	return fmt.Sprintf("namespace %q is in no environment", namespace)
+}
+
+// answer judges one object.
+func (o *Options) answer(ctx context.Context, w *world, q question) report.Result {
+	result := report.Result{Object: nameOf(q.object, q.namespace), Source: source(q.object), Position: q.object.Position}
+	if isConfiguration(q.object) {
+		result.Object.Namespace = ""
+		result.Invalid = w.configuration(ctx, q.object)
+		return result
+	}
+	if o.Validate != ValidationIgnore {
+		result.Invalid = invalid(q.object)
+	}
+	if q.ruleset == nil {
+		return result
+	}
+	result.Environment = q.ruleset.Environment().Name
+	subject, err := q.ruleset.NewSubject(q.object.GroupKind(), q.object.JSON)
+	if err != nil {
+		// Where a field is of a wrong type that has been said already, and better.
+		if len(result.Invalid) == 0 {
+			result.Err = err
+		}
+		return result
+	}
+	subject.Namespace = q.namespace
+	result.Verdict = q.ruleset.Evaluate(policy.Input{
+		Subject:  subject,
+		Facts:    policy.Facts{Surroundings: w.surroundings(q.namespace), Now: o.Clock.Now()},
+		Deferred: deferred(),
+		Arriving: true,
+	})
+	return result
+}
+
+func nameOf(object *manifest.Object, namespace string) report.Object {
+	return report.Object{APIVersion: object.APIVersion, Kind: object.Kind, Namespace: namespace, Name: object.Name}
+}
+
+func source(object *manifest.Object) *report.Source {
+	return &report.Source{File: shown(object.File), Line: object.Line}
+}
