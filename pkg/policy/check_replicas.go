@@ -9,8 +9,10 @@ import (
 // replicasCheck requires that a workload has more than so many pods.
 func replicasCheck() Check {
 	return Check{
-		ID:          RuleReplicas,
-		Asked:       func(rules v1alpha1.Rules) bool { return rules.Availability != nil && rules.Availability.MinReplicas > 0 },
+		ID: RuleReplicas,
+		Asked: func(rules v1alpha1.Rules) bool {
+			return rules.Availability != nil && rules.Availability.MinReplicas > 0
+		},
 		Enforcement: availabilityEnforcement,
 		Doc:         replicasDoc(),
 		Compile: judged(func(in Input) []Violation {
