@@ -2,20 +2,21 @@ package webhook
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/utils/clock"
-	ctrladmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+	admissionmetrics "sigs.k8s.io/controller-runtime/pkg/webhook/admission/metrics"
 
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/registration"
 )
 
-// Patterns of the two endpoints for http.ServeMux.
+// Patterns of the endpoints for http.ServeMux.
 const (
 	mutatePattern   = registration.MutatePath + "{" + environmentKey + "}"
 	validatePattern = registration.ValidatePath + "{" + environmentKey + "}"
@@ -46,58 +47,97 @@ type handlers struct {
 	absent func() error
 }
 
-// errNoRequest is the answer to a body that is JSON and no admission review.
-var errNoRequest = errors.New("the body holds no admission request: want an AdmissionReview of admission.k8s.io/v1 with request.uid")
-
+// answer judges a request; it never returns nil.
 type answer func(ctx context.Context, environment string, request *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse
 
-// route is what the URL of a request says.
-type route struct {
-	environment string
-	deadline    time.Time
+// door is one endpoint.
+type door struct {
+	// pattern for http.ServeMux. Without {environment} in it the door is for all environments, and its judge
+	// gets an empty name.
+	pattern string
+	// phase is the door's name in the metrics.
+	phase string
+	judge answer
 }
 
-type routeKey struct{}
-
-// register puts both endpoints on a server.
-func (h *handlers) register(register func(pattern string, handler http.Handler)) {
-	register(mutatePattern, h.handler("mutate", h.judge.Mutate))
-	register(validatePattern, h.handler("validate", h.judge.Validate))
-}
-
-// handler wraps controller-runtime's, which bounds the body (7 MiB), decodes the review, recovers from
-// panics and writes the answer.
-func (h *handlers) handler(phase string, judge answer) http.Handler {
-	hook := &ctrladmission.Webhook{
-		Handler: ctrladmission.HandlerFunc(func(ctx context.Context, request ctrladmission.Request) ctrladmission.Response {
-			return h.handle(ctx, phase, judge, request)
-		}),
-		WithContextFunc: h.withRoute,
-		LogConstructor: func(_ logr.Logger, request *ctrladmission.Request) logr.Logger {
-			if request == nil {
-				return h.log
-			}
-			return h.log.WithValues("request", request.UID)
-		},
+// doors are all endpoints. Another one is another line: whatever stands here is bounded, decoded,
+// recovered from panics, counted and answered alike.
+func (h *handlers) doors() []door {
+	return []door{
+		{pattern: mutatePattern, phase: "mutate", judge: h.judge.Mutate},
+		{pattern: validatePattern, phase: "validate", judge: h.judge.Validate},
 	}
+}
+
+// register puts all endpoints on a server.
+func (h *handlers) register(register func(pattern string, handler http.Handler)) {
+	for _, door := range h.doors() {
+		register(door.pattern, h.handler(door))
+	}
+}
+
+// handler serves one door. It stands in the place of controller-runtime's, which decodes every review
+// several times over.
+func (h *handlers) handler(door door) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h.drain.begun() {
 			// HTTP/2 has no such header, but net/http takes it as the order to send GOAWAY: the API
 			// server's long-lived connection moves to another replica before this one ends.
 			w.Header().Set("Connection", "close")
 		}
-		w.Header().Set("Content-Type", "application/json")
-		hook.ServeHTTP(w, r)
+		started := h.clock.Now()
+		request, bad := readReview(r)
+		if bad != nil {
+			h.log.Error(bad, "refused a review that cannot be read", "path", r.URL.Path)
+			h.writeReview(w, bad.status, errorResponse(nil, int32(bad.status), bad)) //nolint:gosec // a status of HTTP
+			return
+		}
+		// The server cancels the context at shutdown while it still waits for the answers that depend on it.
+		left := budget(r.URL.Query().Get("timeout")) - h.clock.Since(started)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), left)
+		defer cancel()
+		h.writeReview(w, http.StatusOK, h.answer(ctx, door, r.PathValue(environmentKey), started, request))
 	})
 }
 
-// withRoute notes the environment and the deadline. The context loses the cancellation of its parent,
-// which the server cancels at shutdown while it still waits for the answers that depend on it.
-func (h *handlers) withRoute(ctx context.Context, r *http.Request) context.Context {
-	return context.WithValue(context.WithoutCancel(ctx), routeKey{}, route{
-		environment: r.PathValue(environmentKey),
-		deadline:    h.clock.Now().Add(budget(r.URL.Query().Get("timeout"))),
+// answer judges one request and counts it.
+func (h *handlers) answer(ctx context.Context, door door, environment string, started time.Time, request *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+	label, response := environment, (*admissionv1.AdmissionResponse)(nil)
+	switch {
+	case !strings.Contains(door.pattern, "{"+environmentKey+"}"):
+		label = allEnvironments
+	case !h.known(ctx, environment):
+		label = unknownEnvironment
+		if h.absent != nil {
+			h.log.Info("refused: the path names no Environment", "environment", environment)
+			response = errorResponse(request, http.StatusNotFound, fmt.Errorf("there is no Environment %q: %w", environment, h.absent()))
+		}
+	}
+	if response == nil {
+		response = h.ask(ctx, door, environment, request)
+	}
+	h.metrics.observe(observation{
+		environment: label,
+		phase:       door.phase,
+		operation:   string(request.Operation),
+		response:    response,
+		duration:    h.clock.Since(started),
 	})
+	return response
+}
+
+// ask makes a denial of a panic, so that a fault of ours lets nothing in and ends no process.
+func (h *handlers) ask(ctx context.Context, door door, environment string, request *admissionv1.AdmissionRequest) (response *admissionv1.AdmissionResponse) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			admissionmetrics.WebhookPanics.WithLabelValues().Inc()
+			h.log.Error(fmt.Errorf("panic: %v", fault), "a judgement broke off", "request", request.UID, "stack", string(debug.Stack()))
+			response = errorResponse(request, http.StatusInternalServerError, fmt.Errorf("panic: %v [recovered]", fault))
+		}
+	}()
+	response = door.judge(ctx, environment, request)
+	response.UID = request.UID
+	return response
 }
 
 // budget is how long an answer may take, given the timeout that the API server puts into the URL.
@@ -110,42 +150,4 @@ func budget(timeout string) time.Duration {
 		return limit / 2
 	}
 	return limit - answerMargin
-}
-
-func (h *handlers) handle(ctx context.Context, phase string, judge answer, request ctrladmission.Request) ctrladmission.Response {
-	if request.UID == "" {
-		// Decoding accepts any JSON object; the API server always sets this.
-		return ctrladmission.Errored(http.StatusBadRequest, errNoRequest)
-	}
-	to := ctx.Value(routeKey{}).(route)
-	start := h.clock.Now()
-	ctx, cancel := context.WithTimeout(ctx, to.deadline.Sub(start))
-	defer cancel()
-	environment, known := to.environment, h.known(ctx, to.environment)
-	if !known {
-		environment = unknownEnvironment
-	}
-	response := h.refuseAbsent(to.environment, known, request)
-	if response == nil {
-		response = judge(ctx, to.environment, &request.AdmissionRequest)
-	}
-	h.metrics.observe(observation{
-		environment: environment,
-		phase:       phase,
-		operation:   string(request.Operation),
-		response:    response,
-		duration:    h.clock.Since(start),
-	})
-	return ctrladmission.Response{AdmissionResponse: *response}
-}
-
-// refuseAbsent returns the denial of a path that names no Environment, nil where the request is to be judged.
-func (h *handlers) refuseAbsent(environment string, known bool, request ctrladmission.Request) *admissionv1.AdmissionResponse {
-	if known || h.absent == nil {
-		return nil
-	}
-	h.log.Info("refused: the path names no Environment", "environment", environment)
-	response := ctrladmission.Errored(http.StatusNotFound, fmt.Errorf("there is no Environment %q: %w", environment, h.absent()))
-	response.UID = request.UID
-	return &response.AdmissionResponse
 }

@@ -10,8 +10,12 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/admission"
 )
 
-// unknownEnvironment stands in metrics for every name that no Environment has.
-const unknownEnvironment = "unknown"
+const (
+	// unknownEnvironment stands in metrics for every name that no Environment has.
+	unknownEnvironment = "unknown"
+	// allEnvironments stands there for doors that are not one Environment's.
+	allEnvironments = "all"
+)
 
 // Metrics counts admission requests.
 type Metrics struct {
