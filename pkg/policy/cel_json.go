@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"bytes"
+	"fmt"
 	"reflect"
 	"strconv"
 
@@ -10,22 +12,17 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
-// jsonVal returns a valid JSON document to CEL expressions. It behaves as the same document decoded into maps and
+// jsonVal returns a valid JSON value in the form that CEL expressions take. It behaves as the same text decoded into maps and
 // slices does, but each object and array in it is read when an expression first looks into it: most of a Pod
-// never is. The value is not safe for concurrent use.
-func jsonVal(document []byte) ref.Val {
-	return types.DefaultTypeAdapter.NativeToValue(jsonLazy(document))
-}
-
-// jsonLazy returns a value in the form that a type adapter takes.
-func jsonLazy(value []byte) any {
+// never is. It is not safe for concurrent use.
+func jsonVal(value []byte) any {
 	switch kindOf(value) {
 	case '{':
 		return &jsonMap{raw: value}
 	case '[':
 		return &jsonList{raw: value}
 	case '"':
-		return unquote(value[skipSpace(value, 0):])
+		return unquote(bytes.TrimSpace(value))
 	case 't':
 		return true
 	case 'f':
@@ -64,7 +61,7 @@ func (m *jsonMap) level() traits.Mapper {
 	if m.read == nil {
 		entries := map[string]any{}
 		for key, at := range members(m.raw) {
-			entries[key] = jsonLazy(m.raw[at.start:at.end])
+			entries[key] = jsonVal(m.raw[at.start:at.end])
 		}
 		m.read = types.NewStringInterfaceMap(types.DefaultTypeAdapter, entries)
 	}
@@ -89,6 +86,7 @@ func (m *jsonMap) Size() ref.Val                         { return m.level().Size
 func (m *jsonMap) Type() ref.Type                        { return types.MapType }
 func (m *jsonMap) ConvertToType(target ref.Type) ref.Val { return m.native().ConvertToType(target) }
 func (m *jsonMap) Value() any                            { return m.native().Value() }
+func (m *jsonMap) String() string                        { return fmt.Sprint(m.native()) }
 
 // Fold implements traits.Foldable, which comprehensions of two variables use.
 func (m *jsonMap) Fold(folder traits.Folder) { types.ToFoldableMap(m.level()).Fold(folder) }
@@ -111,7 +109,7 @@ func (l *jsonList) level() traits.Lister {
 	if l.read == nil {
 		var entries []any
 		for at := range elements(l.raw) {
-			entries = append(entries, jsonLazy(l.raw[at.start:at.end]))
+			entries = append(entries, jsonVal(l.raw[at.start:at.end]))
 		}
 		l.read = types.NewDynamicList(types.DefaultTypeAdapter, entries)
 	}
@@ -136,6 +134,7 @@ func (l *jsonList) Size() ref.Val                         { return l.level().Siz
 func (l *jsonList) Type() ref.Type                        { return types.ListType }
 func (l *jsonList) ConvertToType(target ref.Type) ref.Val { return l.native().ConvertToType(target) }
 func (l *jsonList) Value() any                            { return l.native().Value() }
+func (l *jsonList) String() string                        { return fmt.Sprint(l.native()) }
 
 // Fold implements traits.Foldable, which comprehensions of two variables use.
 func (l *jsonList) Fold(folder traits.Folder) { types.ToFoldableList(l.level()).Fold(folder) }

@@ -35,7 +35,7 @@ func tryCompile(t *testing.T, rules v1alpha1.Rules) (*policy.Ruleset, error) {
 	})
 }
 
-func compile(t *testing.T, rules v1alpha1.Rules) *policy.Ruleset {
+func compileRules(t *testing.T, rules v1alpha1.Rules) *policy.Ruleset {
 	t.Helper()
 	ruleset, err := tryCompile(t, rules)
 	if err != nil {
@@ -106,7 +106,7 @@ func TestCompletionAddsWhatIsMissing(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			completion, err := compile(t, readRules(t, test.rules)).Complete(readPod(t, test.spec))
+			completion, err := compileRules(t, readRules(t, test.rules)).Complete(readPod(t, test.spec))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ func TestCompletionAddsWhatIsMissing(t *testing.T) {
 }
 
 func TestAPodThatSetsNothingPassesRestrictedOnceItIsCompleted(t *testing.T) {
-	ruleset := compile(t, readRules(t, `{podSecurity: {level: restricted, version: latest, defaults: true}}`))
+	ruleset := compileRules(t, readRules(t, `{podSecurity: {level: restricted, version: latest, defaults: true}}`))
 	pod := readPod(t, `{containers: [{name: a}], initContainers: [{name: b}], ephemeralContainers: [{name: c}]}`)
 	if verdict := ruleset.Evaluate(policy.Input{Subject: pod}); verdict.Allowed() {
 		t.Error("the Pod that has passed the mutating side is judged as it is, and must be refused")
@@ -140,7 +140,7 @@ func TestAPodThatSetsNothingPassesRestrictedOnceItIsCompleted(t *testing.T) {
 }
 
 func TestATemplateIsJudgedAsCompleted(t *testing.T) {
-	ruleset := compile(t, readRules(t, `{podSecurity: {level: restricted, defaults: true}, resources: {require: [requests.cpu], defaults: {requests: {cpu: 100m}}}}`))
+	ruleset := compileRules(t, readRules(t, `{podSecurity: {level: restricted, defaults: true}, resources: {require: [requests.cpu], defaults: {requests: {cpu: 100m}}}}`))
 	text := []byte(`{"metadata":{"name":"web"},"spec":{"template":{"spec":{"containers":[{"name":"a"}]}}}}`)
 	subject, err := policy.NewSubject(schema.GroupKind{Group: "apps", Kind: "Deployment"}, text)
 	if err != nil {
