@@ -167,10 +167,8 @@ func (j *Judge) matchesOwner(ctx context.Context, c *candidate, child *policy.Su
 	if err != nil {
 		return false, err
 	}
-	if !policy.Covers(kind.GroupKind()) {
-		return podMatches(child, template, nil)
-	}
-	if !child.IsPod() {
+	declared := !policy.Covers(kind.GroupKind())
+	if !child.IsPod() && !declared {
 		have, err := childHash(child)
 		if err != nil {
 			return false, err

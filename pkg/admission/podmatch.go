@@ -55,15 +55,71 @@ func volumesMatch(have, want []corev1.Volume, claimed map[string]bool) bool {
 		if !found {
 			return false
 		}
+		h, w = defaulted(h), defaulted(w)
 		if h.Image != nil && w.Image != nil && imageMatches(h.Image.Reference, w.Image.Reference) {
-			h = *h.DeepCopy()
 			h.Image.Reference = w.Image.Reference
+			if w.Image.PullPolicy == "" {
+				h.Image.PullPolicy = ""
+			}
 		}
 		if !equality.Semantic.DeepEqual(h, w) {
 			return false
 		}
 	}
 	return true
+}
+
+// defaulted returns a copy of a volume with the defaults that the API server fills in where the volume stands in a
+// Pod or a built-in workload, but not where it stands in a kind that an environment declares
+// (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go).
+func defaulted(volume corev1.Volume) corev1.Volume {
+	v := *volume.DeepCopy()
+	if v.VolumeSource == (corev1.VolumeSource{}) {
+		v.EmptyDir = &corev1.EmptyDirVolumeSource{}
+	}
+	if v.Secret != nil {
+		v.Secret.DefaultMode = orDefault(v.Secret.DefaultMode, corev1.SecretVolumeSourceDefaultMode)
+	}
+	if v.ConfigMap != nil {
+		v.ConfigMap.DefaultMode = orDefault(v.ConfigMap.DefaultMode, corev1.ConfigMapVolumeSourceDefaultMode)
+	}
+	if v.HostPath != nil {
+		v.HostPath.Type = orDefault(v.HostPath.Type, corev1.HostPathUnset)
+	}
+	if v.DownwardAPI != nil {
+		v.DownwardAPI.DefaultMode = orDefault(v.DownwardAPI.DefaultMode, corev1.DownwardAPIVolumeSourceDefaultMode)
+		defaultFields(v.DownwardAPI.Items)
+	}
+	if v.Projected != nil {
+		v.Projected.DefaultMode = orDefault(v.Projected.DefaultMode, corev1.ProjectedVolumeSourceDefaultMode)
+		for i := range v.Projected.Sources {
+			if token := v.Projected.Sources[i].ServiceAccountToken; token != nil {
+				token.ExpirationSeconds = orDefault(token.ExpirationSeconds, defaultTokenSeconds)
+			}
+			if downward := v.Projected.Sources[i].DownwardAPI; downward != nil {
+				defaultFields(downward.Items)
+			}
+		}
+	}
+	return v
+}
+
+// defaultTokenSeconds is the API server's default life of a projected token.
+const defaultTokenSeconds int64 = 3600
+
+func orDefault[T any](value *T, fallback T) *T {
+	if value == nil {
+		return &fallback
+	}
+	return value
+}
+
+func defaultFields(items []corev1.DownwardAPIVolumeFile) {
+	for i := range items {
+		if ref := items[i].FieldRef; ref != nil && ref.APIVersion == "" {
+			ref.APIVersion = "v1"
+		}
+	}
 }
 
 // imageMatches tells whether a Pod's image is the template's, or the template's with the digest that

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	admissionv1 "k8s.io/api/admission/v1"
 
 	"github.com/runeframeos/kubectl-rune/pkg/admission"
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
@@ -232,29 +231,4 @@ func TestUncoveredKindsAndSubresourcesAreNotJudged(t *testing.T) {
 			t.Errorf("verdict = %q, want unjudged", got)
 		}
 	}
-}
-
-func FuzzValidate(f *testing.F) {
-	f.Add("", "Pod", podOf("r.local/web:v1"), []byte(nil))
-	f.Add("apps", "Deployment", deployment("web", "d1", template("r.local/web:v2"), pointsTo("web-7")), deployment("web", "d1", template("r.local/web:v1")))
-	f.Add("batch", "CronJob", object("batch/v1", "CronJob", "x", "", template("x")), []byte(`{"spec":null}`))
-	f.Add("rune.runeframeos.com", "Release", release("web-7", "d1", template("r.local/web:v2")), []byte(nil))
-	f.Add("rune.runeframeos.com", "Approval", approval("a", "web-7", "u"), []byte(`{}`))
-	f.Fuzz(func(t *testing.T, group, kind string, object, old []byte) {
-		w := newWorld(t)
-		w.environment.Spec.Rules = strict()
-		request := &admissionv1.AdmissionRequest{Operation: admissionv1.Create, Namespace: "prod", UserInfo: controller("replicaset-controller")}
-		request.Kind.Group, request.Kind.Kind = group, kind
-		request.Object.Raw, request.OldObject.Raw = object, old
-		if old != nil {
-			request.Operation = admissionv1.Update
-		}
-		for _, response := range []*admissionv1.AdmissionResponse{
-			w.judge.Validate(t.Context(), environmentName, request), w.judge.Mutate(t.Context(), environmentName, request),
-		} {
-			if response == nil || (!response.Allowed && response.Result.Message == "") {
-				t.Errorf("response is %+v, want one with a reason", response)
-			}
-		}
-	})
 }
