@@ -130,8 +130,8 @@ func (c *candidate) readSubjects(read func(schema.GroupKind, []byte) (*policy.Su
 	if c.scope == (scope{}) {
 		return false, nil
 	}
-	c.object, err = readMeta(c.request.Object.Raw)
-	return true, err
+	c.object = &c.subject.ObjectMeta
+	return true, nil
 }
 
 // declaredPath returns the path of the pod template of a kind that the environment declares, nil for others.

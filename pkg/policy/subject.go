@@ -24,6 +24,8 @@ type Subject struct {
 	TemplatePath string
 	// Template as it stands in the object, with all fields, also those that this program's types do not know.
 	Template json.RawMessage
+	// ObjectMeta of the whole object, without managedFields; of a Pod it is Metadata.
+	ObjectMeta metav1.ObjectMeta
 	// Metadata and Spec of the pod or template, without managedFields.
 	Metadata metav1.ObjectMeta
 	Spec     corev1.PodSpec
@@ -77,18 +79,18 @@ func newSubject(kind schema.GroupKind, path []string, object []byte) (*Subject, 
 		if err := subject.readTemplate(); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", kind.Kind, err)
 		}
-		subject.nameAfter(&subject.Metadata)
+		subject.ObjectMeta = subject.Metadata
+		subject.setName()
 		return subject, nil
 	}
 	members, err := rawjson.Pick(object, "metadata")
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", kind.Kind, err)
 	}
-	var metadata metav1.ObjectMeta
-	if err := readMetadata(members[0], &metadata); err != nil {
+	if err := readMetadata(members[0], &subject.ObjectMeta); err != nil {
 		return nil, fmt.Errorf("reading metadata of %s: %w", kind.Kind, err)
 	}
-	subject.nameAfter(&metadata)
+	subject.setName()
 	for _, field := range path {
 		if members, err = rawjson.Pick(subject.Template, field); err != nil {
 			return nil, fmt.Errorf("reading the pod template of %s %q: %w", kind.Kind, subject.Name, err)
@@ -105,10 +107,10 @@ func newSubject(kind schema.GroupKind, path []string, object []byte) (*Subject, 
 	return subject, nil
 }
 
-func (s *Subject) nameAfter(metadata *metav1.ObjectMeta) {
-	s.Namespace, s.Name = metadata.Namespace, metadata.Name
+func (s *Subject) setName() {
+	s.Namespace, s.Name = s.ObjectMeta.Namespace, s.ObjectMeta.Name
 	if s.Name == "" {
-		s.Name = metadata.GenerateName
+		s.Name = s.ObjectMeta.GenerateName
 	}
 }
 
