@@ -5,6 +5,7 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -34,5 +35,15 @@ func cacheOptions(namespace string) cache.Options {
 		}},
 		&admissionregistrationv1.MutatingWebhookConfiguration{}:   {Field: ours},
 		&admissionregistrationv1.ValidatingWebhookConfiguration{}: {Field: ours},
+		// Watched by metadata only, in the replica that leads.
+		&corev1.Namespace{}: {Transform: namesAndLabels},
 	}}
+}
+
+// namesAndLabels drops what nobody reads of the metadata of an object before it is kept.
+func namesAndLabels(object any) (any, error) {
+	if metadata, ok := object.(*metav1.PartialObjectMetadata); ok {
+		metadata.Annotations, metadata.ManagedFields, metadata.OwnerReferences, metadata.Finalizers = nil, nil, nil, nil
+	}
+	return object, nil
 }

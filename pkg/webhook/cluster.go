@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +26,9 @@ import (
 
 	"github.com/runeframeos/kubectl-rune/pkg/admission"
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/policy"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/certs"
+	"github.com/runeframeos/kubectl-rune/pkg/webhook/events"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/registration"
 )
 
@@ -164,6 +167,10 @@ func (w *clusterWebhook) addServing() error {
 	if err != nil {
 		return err
 	}
+	recorder, err := w.addRecorder()
+	if err != nil {
+		return err
+	}
 	// The manager's client would read untyped objects live, which is for the cache to answer.
 	source := newPolicies(w.mgr.GetCache(), w.mgr.GetAPIReader())
 	judge, err := admission.New(admission.Config{
@@ -172,6 +179,7 @@ func (w *clusterWebhook) addServing() error {
 		Objects:  objects{live: w.mgr.GetAPIReader()},
 		Access:   newAccess(w.mgr.GetClient(), w.options.Clock),
 		Keys:     w.keys,
+		Recorder: recorder,
 		Clock:    w.options.Clock,
 		Log:      w.options.Log.WithName("admission"),
 	})
@@ -186,9 +194,32 @@ func (w *clusterWebhook) addServing() error {
 		clock:   w.options.Clock,
 		log:     w.options.Log.WithName("serving"),
 		known:   source.known,
+		further: clusterDoors(judge),
 	}
 	h.register(server.Register)
 	return nil
+}
+
+// addRecorder makes the manager write Events of denials.
+func (w *clusterWebhook) addRecorder() (*events.Recorder, error) {
+	instance, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("finding out who reports: %w", err)
+	}
+	recorder, err := events.NewRecorder(events.Options{
+		Writer:     w.mgr.GetClient(),
+		Clock:      w.options.Clock,
+		Log:        w.options.Log.WithName("events"),
+		Instance:   instance,
+		Registerer: ctrlmetrics.Registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := w.mgr.Add(recorder); err != nil {
+		return nil, fmt.Errorf("adding the recorder of denials: %w", err)
+	}
+	return recorder, nil
 }
 
 func (w *clusterWebhook) addControllers() error {
@@ -198,8 +229,17 @@ func (w *clusterWebhook) addControllers() error {
 	if err := addCertificateLoader(w.mgr, w.keeper); err != nil {
 		return err
 	}
+	compiler, err := policy.NewCompiler()
+	if err != nil {
+		return fmt.Errorf("adding the registration controller: %w", err)
+	}
 	return registration.NewReconciler(registration.Options{
-		Reader:       w.mgr.GetAPIReader(),
+		Reader:     w.mgr.GetAPIReader(),
+		Namespaces: w.mgr.GetCache(),
+		Compile: func(environment *v1alpha1.Environment) error {
+			_, err := compiler.Compile(environment)
+			return err
+		},
 		Writer:       w.mgr.GetClient(),
 		Certificates: w.keeper,
 		Endpoint:     w.options.endpoint(w.options.Namespace),
@@ -234,7 +274,7 @@ func (w *clusterWebhook) addChecks() error {
 
 // requireKinds says in words what an informer would only time out on.
 func (w *clusterWebhook) requireKinds() error {
-	for _, kind := range []string{v1alpha1.KindEnvironment, v1alpha1.KindImagePolicy, v1alpha1.KindRelease, v1alpha1.KindApproval} {
+	for _, kind := range []string{v1alpha1.KindEnvironment, v1alpha1.KindImagePolicy, v1alpha1.KindRelease, v1alpha1.KindApproval, v1alpha1.KindExemption} {
 		_, err := w.mgr.GetRESTMapper().RESTMapping(v1alpha1.GroupVersion().WithKind(kind).GroupKind(), v1alpha1.Version)
 		if meta.IsNoMatchError(err) {
 			return errNoKinds

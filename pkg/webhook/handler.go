@@ -45,6 +45,8 @@ type handlers struct {
 	// absent says what is wrong with a path whose Environment does not exist. It is nil where an
 	// Environment can be deleted while its entries still are around: there nothing may be refused for it.
 	absent func() error
+	// further doors besides those for objects.
+	further []door
 }
 
 // answer judges a request; it never returns nil.
@@ -63,10 +65,10 @@ type door struct {
 // doors are all endpoints. Another one is another line: whatever stands here is bounded, decoded,
 // recovered from panics, counted and answered alike.
 func (h *handlers) doors() []door {
-	return []door{
+	return append([]door{
 		{pattern: mutatePattern, phase: "mutate", judge: h.judge.Mutate},
 		{pattern: validatePattern, phase: "validate", judge: h.judge.Validate},
-	}
+	}, h.further...)
 }
 
 // register puts all endpoints on a server.

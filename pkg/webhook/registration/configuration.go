@@ -33,12 +33,15 @@ func (r *Reconciler) writeConfigurations(ctx context.Context, covered []coverage
 	var mutatingEntries []admissionregistrationv1.MutatingWebhook
 	var validatingEntries []admissionregistrationv1.ValidatingWebhook
 	for _, c := range covered {
-		if len(c.namespaces) == 0 {
-			continue
+		for _, s := range c.scopes() {
+			mutatingEntries = append(mutatingEntries, mutating(c, s, r.options.Endpoint, bundle))
+			validatingEntries = append(validatingEntries, validating(c, s, r.options.Endpoint, bundle))
 		}
-		mutatingEntries = append(mutatingEntries, mutating(c, r.options.Endpoint, bundle))
-		validatingEntries = append(validatingEntries, validating(c, r.options.Endpoint, bundle))
+		if c.selector != nil {
+			validatingEntries = append(validatingEntries, namespaces(c, r.options.Endpoint, bundle))
+		}
 	}
+	validatingEntries = append(validatingEntries, configuration(r.options.Endpoint, bundle))
 	written := map[string]bool{}
 	// Objects are completed before they are judged, in the order of these two as well: an Environment
 	// whose validating entry came first would for a moment refuse pods that nobody has pinned.

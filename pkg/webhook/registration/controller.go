@@ -28,7 +28,7 @@ const (
 )
 
 // AddTo makes the manager's leader run the reconciler on every event of Environments, of both
-// configurations and of the certificate's Secret.
+// configurations, of the certificate's Secret and of the labels of Namespaces.
 func (r *Reconciler) AddTo(mgr manager.Manager) error {
 	one := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
 		return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: Name}}}
@@ -39,6 +39,8 @@ func (r *Reconciler) AddTo(mgr manager.Manager) error {
 		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, one).
 		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, one).
 		Watches(&corev1.Secret{}, one).
+		// For the status only: entries select by label, so that a new Namespace is judged from its first moment.
+		WatchesMetadata(&corev1.Namespace{}, one, builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: 1,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](minRetry, maxRetry),

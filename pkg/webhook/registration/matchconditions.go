@@ -4,9 +4,11 @@ import (
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
 
-// conditionName names the one condition of each entry.
+// conditionName names the condition that each entry has for the kinds that Rune knows.
 const conditionName = "judged-part-changes"
 
 // matchConditions keep updates away that change nothing that is judged, so that scaling, pausing,
@@ -17,16 +19,19 @@ const conditionName = "judged-part-changes"
 // 1.28) make a missing one equal to a missing one. A CREATE, and what is none of these resources, is always asked.
 func matchConditions() []admissionregistrationv1.MatchCondition {
 	differs := func(path string) string { return "object" + path + " != oldObject" + path }
-	changed := []struct{ resources, expression string }{
-		{"'pods', 'releases', 'approvals'", differs(".?spec")},
-		{"'deployments', 'replicasets', 'statefulsets', 'daemonsets', 'jobs', 'replicationcontrollers'", differs(".?spec.?template")},
-		{"'cronjobs'", differs(".?spec.?jobTemplate.?spec.?template")},
-		{"'controllerrevisions'", differs(".?data")},
+	changed := []struct{ group, resources, expression string }{
+		{"", "'pods'", differs(".?spec")},
+		{v1alpha1.GroupName, "'releases', 'approvals', 'exemptions'", differs(".?spec")},
+		{"apps", "'deployments', 'replicasets', 'statefulsets', 'daemonsets'", differs(".?spec.?template")},
+		{"batch", "'jobs'", differs(".?spec.?template")},
+		{"", "'replicationcontrollers'", differs(".?spec.?template")},
+		{"batch", "'cronjobs'", differs(".?spec.?jobTemplate.?spec.?template")},
+		{"apps", "'controllerrevisions'", differs(".?data")},
 	}
 	var expression strings.Builder
 	expression.WriteString("request.operation != 'UPDATE' || (")
 	for _, c := range changed {
-		expression.WriteString("request.resource.resource in [" + c.resources + "] ? " + c.expression + " : ")
+		expression.WriteString("request.resource.group == '" + c.group + "' && request.resource.resource in [" + c.resources + "] ? " + c.expression + " : ")
 	}
 	expression.WriteString("true)")
 	return []admissionregistrationv1.MatchCondition{{Name: conditionName, Expression: expression.String()}}

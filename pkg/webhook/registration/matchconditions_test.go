@@ -2,6 +2,7 @@ package registration
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -16,11 +17,11 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// matcher compiles the conditions as the API server of a version does when they are written.
-func matcher(t *testing.T, minor uint) matchconditions.Matcher {
+// matcher compiles conditions as the API server of a version does when they are written.
+func matcher(t testing.TB, minor uint, conditions []admissionregistrationv1.MatchCondition) matchconditions.Matcher {
 	t.Helper()
 	var expressions []celplugin.ExpressionAccessor
-	for _, condition := range matchConditions() {
+	for _, condition := range conditions {
 		expressions = append(expressions, (*matchconditions.MatchCondition)(&condition))
 	}
 	// A server lets only that be written which its predecessor can read.
@@ -37,12 +38,12 @@ func matcher(t *testing.T, minor uint) matchconditions.Matcher {
 
 // review is one request as an API server would match it.
 type review struct {
-	resource, subresource string
-	operation             admission.Operation
-	object, old           string
+	group, resource, subresource string
+	operation                    admission.Operation
+	object, old                  string
 }
 
-func (r review) asked(t *testing.T, m matchconditions.Matcher) bool {
+func (r review) asked(t testing.TB, m matchconditions.Matcher) bool {
 	t.Helper()
 	read := func(text string) runtime.Object {
 		if text == "" {
@@ -55,7 +56,7 @@ func (r review) asked(t *testing.T, m matchconditions.Matcher) bool {
 		return object
 	}
 	kind := schema.GroupVersionKind{Version: "v1", Kind: "X"}
-	resource := schema.GroupVersionResource{Version: "v1", Resource: r.resource}
+	resource := schema.GroupVersionResource{Group: r.group, Version: "v1", Resource: r.resource}
 	object, old := read(r.object), read(r.old)
 	attributes := admission.NewAttributesRecord(object, old, kind, "shop", "web", resource, r.subresource, r.operation, nil, false, nil)
 	result := m.Match(t.Context(), &admission.VersionedAttributes{
@@ -92,8 +93,8 @@ func TestOnlyWhatIsJudgedReachesTheWebhook(t *testing.T) {
 		old, object string
 		want        bool
 	}
-	workloads := []string{"deployments", "replicasets", "statefulsets", "daemonsets", "jobs", "replicationcontrollers"}
-	specs := []string{"pods", "releases", "approvals"}
+	workloads := []string{"apps/deployments", "apps/replicasets", "apps/statefulsets", "apps/daemonsets", "batch/jobs", "/replicationcontrollers"}
+	specs := []string{"/pods", "rune.runeframeos.com/releases", "rune.runeframeos.com/approvals", "rune.runeframeos.com/exemptions"}
 	rows := map[string]row{
 		"scaling, pausing and annotating":       {workloads, "", workload, scaled, false},
 		"another image":                         {workloads, "", workload, edited, true},
@@ -103,25 +104,26 @@ func TestOnlyWhatIsJudgedReachesTheWebhook(t *testing.T) {
 		"finalizers, owners and status":         {specs, "", pod, released, false},
 		"another spec":                          {specs, "", pod, changed, true},
 		"a spec that goes":                      {specs, "", pod, bare, true},
-		"an ephemeral container":                {[]string{"pods"}, "ephemeralcontainers", pod, debugged, true},
-		"a resize that changes nothing":         {[]string{"pods"}, "resize", pod, released, false},
-		"suspending a CronJob":                  {[]string{"cronjobs"}, "", cron, suspended, false},
-		"another image of a CronJob":            {[]string{"cronjobs"}, "", cron, recron, true},
-		"the number of a revision":              {[]string{"controllerrevisions"}, "", revision, renumber, false},
-		"the data of a revision":                {[]string{"controllerrevisions"}, "", revision, rewritten, true},
-		"a resource that nobody thought of":     {[]string{"widgets"}, "", workload, scaled, true},
+		"an ephemeral container":                {[]string{"/pods"}, "ephemeralcontainers", pod, debugged, true},
+		"a resize that changes nothing":         {[]string{"/pods"}, "resize", pod, released, false},
+		"suspending a CronJob":                  {[]string{"batch/cronjobs"}, "", cron, suspended, false},
+		"another image of a CronJob":            {[]string{"batch/cronjobs"}, "", cron, recron, true},
+		"the number of a revision":              {[]string{"apps/controllerrevisions"}, "", revision, renumber, false},
+		"the data of a revision":                {[]string{"apps/controllerrevisions"}, "", revision, rewritten, true},
+		"a resource that nobody thought of":     {[]string{"apps/widgets", "other.io/deployments", "/jobs"}, "", workload, scaled, true},
 		"objects without anything to look into": {workloads, "", `{}`, `{}`, false},
 	}
 	for _, minor := range []uint{30, 37} {
-		m := matcher(t, minor)
+		m := matcher(t, minor, matchConditions())
 		for name, row := range rows {
-			for _, resource := range row.resources {
-				got := review{resource, row.subresource, admission.Update, row.object, row.old}.asked(t, m)
+			for _, full := range row.resources {
+				group, resource, _ := strings.Cut(full, "/")
+				got := review{group, resource, row.subresource, admission.Update, row.object, row.old}.asked(t, m)
 				if got != row.want {
-					t.Errorf("1.%d: %s: %s: asked=%v, want %v", minor, resource, name, got, row.want)
+					t.Errorf("1.%d: %s: %s: asked=%v, want %v", minor, full, name, got, row.want)
 				}
-				if !(review{resource, "", admission.Create, row.object, ""}).asked(t, m) {
-					t.Errorf("1.%d: %s: the creation is not asked about", minor, resource)
+				if !(review{group, resource, "", admission.Create, row.object, ""}).asked(t, m) {
+					t.Errorf("1.%d: %s: the creation is not asked about", minor, full)
 				}
 			}
 		}
@@ -130,10 +132,10 @@ func TestOnlyWhatIsJudgedReachesTheWebhook(t *testing.T) {
 
 // TestEveryResourceOfTheRulesHasItsCondition would notice a resource whose updates are all asked about.
 func TestEveryResourceOfTheRulesHasItsCondition(t *testing.T) {
-	m := matcher(t, 37)
+	m := matcher(t, 37, matchConditions())
 	for _, rule := range rules() {
 		for _, resource := range rule.Resources {
-			if (review{resource, "", admission.Update, `{"metadata":{"a":1}}`, `{"metadata":{"a":2}}`}).asked(t, m) &&
+			if (review{rule.APIGroups[0], resource, "", admission.Update, `{"metadata":{"a":1}}`, `{"metadata":{"a":2}}`}).asked(t, m) &&
 				resource != "pods/ephemeralcontainers" && resource != "pods/resize" {
 				t.Errorf("%s: an update of the metadata is asked about", resource)
 			}

@@ -6,10 +6,12 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/stored"
 )
 
@@ -26,6 +28,10 @@ type Options struct {
 	// Reader reads Environments and configurations live: an Environment that a cache does not know yet
 	// must not lose its entry.
 	Reader client.Reader
+	// Namespaces lists the metadata of Namespaces, for the status of Environments only; a cache will do.
+	Namespaces client.Reader
+	// Compile tells what is wrong with an Environment's rules.
+	Compile func(environment *v1alpha1.Environment) error
 	// Writer writes configurations and the status of Environments.
 	Writer       client.Client
 	Certificates Certificates
@@ -45,11 +51,20 @@ type Reconciler struct {
 	// writtenAt tells when this process wrote an Environment's entry. Environments whose entry it found
 	// in place are absent.
 	writtenAt map[string]time.Time
+	// compiled keeps what Compile said of a generation, by the name of the Environment.
+	compiled map[string]compiled
+}
+
+// compiled is what Compile said of an Environment.
+type compiled struct {
+	uid        types.UID
+	generation int64
+	err        error
 }
 
 // NewReconciler returns a Reconciler for the options.
 func NewReconciler(options Options) *Reconciler {
-	return &Reconciler{options: options, writtenAt: map[string]time.Time{}}
+	return &Reconciler{options: options, writtenAt: map[string]time.Time{}, compiled: map[string]compiled{}}
 }
 
 // Reconcile implements reconcile.Reconciler. Which object caused it does not matter.
@@ -65,12 +80,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	r.compile(covered)
+	overlaps, overlapsErr := r.overlaps(ctx, covered)
 	written, writeErr := r.writeConfigurations(ctx, covered, bundle)
 	r.remember(covered, written)
 
 	next := r.options.Interval
-	errs := []error{writeErr}
+	errs := []error{writeErr, overlapsErr}
 	for _, c := range covered {
+		c.conflicts = append(c.conflicts, overlaps[c.environment.Name]...)
 		wait, err := r.writeStatus(ctx, c, writeErr)
 		errs = append(errs, err)
 		if wait > 0 {
@@ -93,7 +111,7 @@ func (r *Reconciler) covered(ctx context.Context) ([]coverage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cover(environments, selections(mutating, validating)), nil
+	return cover(environments, placedEntries(mutating, validating)), nil
 }
 
 // remember notes which entries API servers have yet to notice.
@@ -105,8 +123,28 @@ func (r *Reconciler) remember(covered []coverage, written map[string]bool) {
 		}
 	}
 	for _, c := range covered {
-		if name := c.environment.Name; written[entryName(name)] {
+		name := c.environment.Name
+		if written[entryName(name)] || written[selectedName(name)] || written[namespaceEntryName(name)] {
 			r.writtenAt[name] = now
 		}
+	}
+}
+
+// compile notes what is wrong with the rules of each Environment, once per generation. Its entries are written
+// all the same: what cannot be judged is refused.
+func (r *Reconciler) compile(covered []coverage) {
+	known := r.compiled
+	r.compiled = make(map[string]compiled, len(covered))
+	for i := range covered {
+		c := &covered[i]
+		if c.environment.Err != nil {
+			continue
+		}
+		last, found := known[c.environment.Name]
+		if !found || last.uid != c.environment.UID || last.generation != c.environment.Generation {
+			last = compiled{uid: c.environment.UID, generation: c.environment.Generation, err: r.options.Compile(&c.environment.Environment)}
+		}
+		r.compiled[c.environment.Name] = last
+		c.invalid = last.err
 	}
 }

@@ -3,6 +3,7 @@ package registration
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,8 +27,12 @@ const (
 	ReasonNotWritten = "NotWritten"
 	// ReasonNoNamespace: nothing is left to select once system namespaces are taken out.
 	ReasonNoNamespace = "NoNamespace"
-	// ReasonNamespaceConflict: an older Environment names a namespace of this one. All others are enforced.
+	// ReasonNamespaceConflict: an older Environment names or selects a namespace of this one. All others are enforced.
 	ReasonNamespaceConflict = "NamespaceConflict"
+	// ReasonInvalidRules: nobody can judge by the rules. What the entries select is refused.
+	ReasonInvalidRules = "InvalidRules"
+	// ReasonInvalidSelector: spec.namespaceSelector is none that the API server would take. What was selected before stays so.
+	ReasonInvalidSelector = "InvalidSelector"
 	// ReasonUnreadable: this build cannot read the object. What its entry selects is refused.
 	ReasonUnreadable = "Unreadable"
 )
@@ -85,7 +90,7 @@ func (r *Reconciler) condition(c coverage, writeErr error) (metav1.Condition, ti
 	}
 	condition.Status = metav1.ConditionTrue
 	condition.Reason = ReasonServed
-	condition.Message = "the API server asks the webhook about " + quoted(c.namespaces)
+	condition.Message = "the API server asks the webhook about " + c.what()
 	return condition, 0
 }
 
@@ -96,17 +101,29 @@ func refusal(c coverage, writeErr error) (reason, message string) {
 		return ReasonNotWritten, writeErr.Error()
 	case c.environment.Err != nil:
 		until := "no namespace is guarded"
-		if len(c.namespaces) > 0 {
-			until = "until it can be read everything that is judged in " + quoted(c.namespaces) + " is refused"
+		if c.guarded() {
+			until = "until it can be read everything that is judged in " + c.what() + " is refused"
 		}
 		return ReasonUnreadable, until + ": " + c.environment.Err.Error()
+	case c.invalid != nil:
+		message := strings.ReplaceAll(c.invalid.Error(), "\n", "; ")
+		if c.guarded() {
+			message = "until this is corrected everything that is judged in " + c.what() + " is refused: " + message
+		}
+		return ReasonInvalidRules, message
+	case c.selectorErr != nil:
+		message := c.selectorErr.Error()
+		if c.guarded() {
+			message += "; until this is corrected the API server asks the webhook about " + c.what()
+		}
+		return ReasonInvalidSelector, message
 	case len(c.conflicts) > 0:
 		message := strings.Join(c.conflicts, "; ")
-		if len(c.namespaces) > 0 {
-			message += "; the API server asks the webhook about " + quoted(c.namespaces)
+		if c.guarded() {
+			message += "; the API server asks the webhook about " + c.what()
 		}
 		return ReasonNamespaceConflict, message
-	case len(c.namespaces) == 0:
+	case !c.guarded():
 		return ReasonNoNamespace, "spec.namespaces names system namespaces only"
 	}
 	return "", ""
@@ -118,6 +135,21 @@ func cut(message string) string {
 		return message
 	}
 	return strings.ToValidUTF8(message[:maxMessage-len("…")], "") + "…"
+}
+
+// guarded tells whether the Environment has an entry for objects.
+func (c coverage) guarded() bool { return len(c.namespaces) > 0 || c.selector != nil }
+
+// what the entries of the Environment select, in words.
+func (c coverage) what() string {
+	var parts []string
+	if len(c.namespaces) > 0 {
+		parts = append(parts, quoted(c.namespaces))
+	}
+	if c.selector != nil {
+		parts = append(parts, "namespaces with labels that match "+strconv.Quote(metav1.FormatLabelSelector(c.selector)))
+	}
+	return strings.Join(parts, " and ")
 }
 
 func quoted(names []string) string {

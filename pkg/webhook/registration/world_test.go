@@ -41,6 +41,10 @@ type world struct {
 	writes       []string
 	// fail makes writes of a kind fail.
 	fail map[string]error
+	// invalid is what is wrong with the rules of an Environment, by name.
+	invalid map[string]error
+	// compilations counts what was compiled.
+	compilations int
 	// stored changes what untyped lists of Environments return, by name, as if it were stored like that.
 	stored map[string]func(spec map[string]any)
 }
@@ -61,6 +65,7 @@ func newWorld(t *testing.T, environments ...*v1alpha1.Environment) *world {
 		clock:        clocktesting.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
 		certificates: &bundle{pem: "CA one"},
 		fail:         map[string]error{},
+		invalid:      map[string]error{},
 		stored:       map[string]func(spec map[string]any){},
 	}
 	note := func(verb string, object client.Object) error {
@@ -107,10 +112,15 @@ func (w *world) list(ctx context.Context, c client.WithWatch, list client.Object
 // restart replaces the reconciler, as when another replica becomes the leader.
 func (w *world) restart() {
 	w.reconciler = NewReconciler(Options{
-		Reader: w.client, Writer: w.client, Certificates: w.certificates, Clock: w.clock,
+		Reader: w.client, Namespaces: w.client, Writer: w.client, Compile: w.compile, Certificates: w.certificates, Clock: w.clock,
 		Endpoint: Endpoint{Service: types.NamespacedName{Namespace: "rune-system", Name: "rune-webhook"}},
 		Settle:   time.Second, Interval: time.Hour,
 	})
+}
+
+func (w *world) compile(environment *v1alpha1.Environment) error {
+	w.compilations++
+	return w.invalid[environment.Name]
 }
 
 func (w *world) reconcile(t *testing.T) reconcile.Result {
@@ -179,10 +189,13 @@ func environment(name string, namespaces ...string) *v1alpha1.Environment {
 	}
 }
 
+// names of the entries that belong to Environments.
 func names(c *admissionregistrationv1.ValidatingWebhookConfiguration) []string {
 	var all []string
 	for i := range c.Webhooks {
-		all = append(all, c.Webhooks[i].Name)
+		if c.Webhooks[i].Name != configurationName {
+			all = append(all, c.Webhooks[i].Name)
+		}
 	}
 	return all
 }
