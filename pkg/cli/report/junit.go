@@ -127,7 +127,7 @@ func caseOf(result *Result) junitCase {
 	var failed, noted []string
 	denied := 0
 	for _, finding := range result.Findings() {
-		line := strings.TrimPrefix(fmt.Sprintf("%s: %s: %s  [%s]", place(result.Source, finding.Line, finding.Column), finding.Field, finding.Message, finding.Rule), ": ")
+		line := inOneLine(result.Source, finding)
 		switch {
 		case finding.Exemption != "":
 			noted = append(noted, fmt.Sprintf("exempt by %s: %s", finding.Exemption, line))
@@ -148,4 +148,15 @@ func caseOf(result *Result) junitCase {
 	}
 	c.Output = strings.Join(noted, "\n")
 	return c
+}
+
+// inOneLine is FILE:LINE:COLUMN: FIELD: MESSAGE  [RULE], without what is not known.
+func inOneLine(source *Source, finding Finding) string {
+	text := ""
+	for _, part := range []string{place(source, finding.Line, finding.Column), finding.Field} {
+		if part != "" {
+			text += part + ": "
+		}
+	}
+	return fmt.Sprintf("%s%s  [%s]", text, finding.Message, finding.Rule)
 }

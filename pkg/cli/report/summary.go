@@ -22,6 +22,9 @@ type Summary struct {
 	Exempted int `json:"exempted"`
 	// Invalid fields.
 	Invalid int `json:"invalid"`
+	// Unreadable counts objects that could not be judged; Problems counts files and places that could not be read.
+	Unreadable int `json:"unreadable"`
+	Problems   int `json:"problems"`
 	// Skipped objects hold pods and are in no environment; NotJudged ones hold no pods.
 	Skipped   int `json:"skipped"`
 	NotJudged int `json:"notJudged"`
@@ -29,11 +32,14 @@ type Summary struct {
 
 // Summary counts.
 func (r *Report) Summary() Summary {
-	s := Summary{Files: r.Files, Objects: len(r.Results), Skipped: len(r.Skipped), NotJudged: r.NotJudged}
+	s := Summary{Files: r.Files, Objects: len(r.Results), Skipped: len(r.Skipped), NotJudged: r.NotJudged, Problems: len(r.Problems)}
 	for i := range r.Results {
 		result := &r.Results[i]
 		if result.Err != nil || len(result.Invalid)+len(result.Verdict.Violations) > 0 {
 			s.Failing++
+		}
+		if result.Err != nil {
+			s.Unreadable++
 		}
 		s.Invalid += len(result.Invalid)
 		s.Exempted += len(result.Verdict.Exempted)
@@ -70,6 +76,7 @@ func (r *Report) Line(verb string) string {
 		{s.Exempted, "exempted: " + fmt.Sprint(s.Exempted)},
 		{s.Skipped, "skipped: " + count(s.Skipped, "object")},
 		{s.NotJudged, "without pods: " + count(s.NotJudged, "object")},
+		{s.Problems, "not read: " + count(s.Problems, "file")},
 	} {
 		if part.number > 0 {
 			text += "; " + part.text
@@ -98,6 +105,9 @@ func (r *Report) outcome(s Summary) string {
 	}
 	if s.Invalid > 0 {
 		text += ", " + count(s.Invalid, "invalid field")
+	}
+	if s.Unreadable > 0 {
+		text += fmt.Sprintf(", %d that could not be judged", s.Unreadable)
 	}
 	if s.Failing > 0 {
 		text += " in " + count(s.Failing, "object")
