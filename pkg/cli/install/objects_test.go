@@ -106,7 +106,8 @@ func TestWebhookChangesNothingOfTheUsers(t *testing.T) {
 		for _, verb := range rule.Verbs {
 			reads := slices.Contains([]string{"get", "list", "watch"}, verb)
 			asks := verb == "create" && slices.Equal(rule.Resources, []string{"subjectaccessreviews"})
-			if !reads && !asks {
+			tells := slices.Contains([]string{"create", "patch"}, verb) && slices.Equal(rule.Resources, []string{"events"})
+			if !reads && !asks && !tells {
 				t.Errorf("%s %v", verb, rule.Resources)
 			}
 		}
@@ -124,6 +125,27 @@ func TestWebhookChangesNothingOfTheUsers(t *testing.T) {
 			t.Errorf("%v %v of any name", rule.Verbs, rule.Resources)
 		}
 	}
+}
+
+// The rules of an aggregated role belong to the controller that adds them up: installing again must not empty it.
+func TestRightsOnDeclaredKindsAreAddedByOthers(t *testing.T) {
+	for _, object := range objects(t, Settings{}) {
+		if object.GetName() != "rune-webhook-declared-kinds" || object.GetKind() != "ClusterRole" {
+			continue
+		}
+		if _, found := object.Object["rules"]; found {
+			t.Error("it has rules of its own")
+		}
+		role := &rbacv1.ClusterRole{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, role); err != nil {
+			t.Fatal(err)
+		}
+		if role.AggregationRule == nil || role.AggregationRule.ClusterRoleSelectors[0].MatchLabels["rune.runeframeos.com/aggregate-to-webhook"] != "true" {
+			t.Errorf("aggregation %+v", role.AggregationRule)
+		}
+		return
+	}
+	t.Error("there is no such ClusterRole")
 }
 
 func TestPeopleGetNoMoreThanTheyNeed(t *testing.T) {
@@ -145,6 +167,20 @@ func TestPeopleGetNoMoreThanTheyNeed(t *testing.T) {
 		"rune-approver/approvals/create":      true,
 		"rune-approver/environments/approve":  true,
 		"rune-approver/releases/create":       false,
+		"rune-releaser/exemptions/list":       true,
+		"rune-releaser/exemptions/create":     false,
+		"rune-releaser/environments/deploy":   false,
+		"rune-deployer/environments/deploy":   true,
+		"rune-deployer/environments/update":   false,
+		"rune-approver/environments/exempt":   false,
+		"rune-approver/exemptions/list":       true,
+		"rune-exempter/exemptions/create":     true,
+		"rune-exempter/exemptions/delete":     true,
+		"rune-exempter/exemptions/update":     false,
+		"rune-exempter/environments/exempt":   true,
+		"rune-exempter/environments/approve":  false,
+		"rune-viewer/exemptions/list":         true,
+		"rune-viewer/exemptions/create":       false,
 		"rune-viewer/releases/list":           true,
 		"rune-viewer/releases/create":         false,
 		"rune-viewer/approvals/create":        false,

@@ -19,8 +19,9 @@ import (
 const (
 	// maxConditions of one entry; the API server takes 64.
 	maxConditions = 60
-	// maxDepth is the number of fields up to which a condition looks into a template's path.
-	maxDepth = 16
+	// maxDepth is the number of fields up to which a condition looks into a template's path. API servers compile
+	// the conditions, which takes longer the deeper they look.
+	maxDepth = 8
 	// kindPrefix begins the names of the conditions for declared kinds.
 	kindPrefix = "declared-"
 )

@@ -113,14 +113,14 @@ func anyLabels(r *rand.Rand) map[string]string {
 // leave an entry without anybody being asked.
 func TestSelectorsMeanTheSameInCEL(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 60 {
+	for range 30 {
 		selector := anySelector(r)
 		want, err := metav1.LabelSelectorAsSelector(selector)
 		if err != nil {
 			t.Fatal(err)
 		}
 		m := matcher(t, 37, leaving(selector))
-		for range 60 {
+		for range 30 {
 			old, now := anyLabels(r), anyLabels(r)
 			leaves := want.Matches(apilabels.Set(old)) && !want.Matches(apilabels.Set(now))
 			if got := relabelled(t, old, now).asked(t, m); got != leaves {
