@@ -234,13 +234,20 @@ func warnings(environment string, violations []policy.Violation) []string {
 	var texts []string
 	total := 0
 	for i, violation := range violations {
-		text := bounded(fmt.Sprintf("environment %q: %s", environment, violation), maxWarning)
+		text := warning(environment, violation)
 		if total += len(text); total > maxWarnings {
 			return append(texts, bounded(fmt.Sprintf("environment %q: %d more violations, which `kubectl rune check` lists", environment, len(violations)-i), maxWarning))
 		}
 		texts = append(texts, text)
 	}
 	return texts
+}
+
+// warning is cut before the rule, which is what people look up.
+func warning(environment string, violation policy.Violation) string {
+	rule := fmt.Sprintf("  [%s]", violation.Rule)
+	text := strings.TrimSuffix(fmt.Sprintf("environment %q: %s", environment, violation), rule)
+	return bounded(strings.ReplaceAll(text, "\n", " "), maxWarning-len(rule)) + rule
 }
 
 // bounded shortens a text to a number of bytes, at a boundary of characters; warnings have one line.

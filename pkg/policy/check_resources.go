@@ -79,7 +79,7 @@ func (b *resourceBounds) judgeContainer(subject *Subject, c containerSlot) []Vio
 		}
 	}
 	for _, most := range b.max {
-		if message := most.tooLargeRequest(amount(c.container.Resources.Requests, most.resource)); message != "" {
+		if message := most.tooLargeRequest(amount(c.container.Resources.Requests, most.resource)); message != "" && !copied(c.container.Resources, most.resource) {
 			refuse("requests", most.resource, message)
 		}
 		if message := most.tooLargeLimit(amount(c.container.Resources.Limits, most.resource)); message != "" {
@@ -125,6 +125,14 @@ func resourceKey(resource corev1.ResourceName) string {
 		return "[" + string(resource) + "]"
 	}
 	return "." + string(resource)
+}
+
+// copied tells whether a request equals the limit. In Pods the API server makes a limit the absent request before
+// anybody judges it, in files and templates nobody did: one that is too large is told of the limit alone.
+func copied(resources corev1.ResourceRequirements, resource corev1.ResourceName) bool {
+	limit, limited := resources.Limits[resource]
+	request := resources.Requests[resource]
+	return limited && request.Cmp(limit) == 0
 }
 
 // declares tells whether a container bounds a resource. The API server copies a limit to an absent

@@ -3,11 +3,16 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
+
+// automountPrefix begins the names of the volumes that the API server itself adds to Pods which do not refuse a
+// token. Refusing it is all that their author can do, so that such a volume is no second violation.
+const automountPrefix = "kube-api-access-"
 
 // defaultServiceAccount is the one that every namespace has.
 const defaultServiceAccount = "default"
@@ -41,7 +46,11 @@ func judgeServiceAccountToken(in Input) []Violation {
 		}
 		violations = append(violations, Violation{Rule: RuleServiceAccountToken, Field: in.Subject.Field("spec.automountServiceAccountToken"), Message: message})
 	}
+	automounted := len(violations) > 0
 	for i := range spec.Volumes {
+		if automounted && strings.HasPrefix(spec.Volumes[i].Name, automountPrefix) {
+			continue
+		}
 		violations = append(violations, judgeTokenVolume(in.Subject, i, &spec.Volumes[i])...)
 	}
 	return violations
