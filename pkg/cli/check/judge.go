@@ -40,13 +40,13 @@ func (o *Options) judge(ctx context.Context, set *manifest.Set, w *world) (*repo
 	results := make([]report.Result, len(questions))
 	progress := newProgress(o.ErrOut, len(questions))
 	defer progress.end()
-	group, ctx := errgroup.WithContext(ctx)
+	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, q := range questions {
 		group.Go(func() error {
 			results[i] = o.answer(ctx, w, q)
 			progress.step()
-			return ctx.Err()
+			return working.Err()
 		})
 	}
 	if err := group.Wait(); err != nil {

@@ -95,7 +95,8 @@ func (s *sources) object(made *resource.Resource, strip bool) (*Object, error) {
 	return object, nil
 }
 
-// written finds the object of a file that a resource was made from: of the same kind and of its original name.
+// written finds the object of a file that a resource was made from. Kustomize keeps the kind, and does not tell the
+// former name: it is what is left of the new one without a prefix and a suffix, else the only one of its kind.
 func (s *sources) written(path string, made *resource.Resource) *Object {
 	objects, known := s.read[path]
 	if !known {
@@ -103,12 +104,26 @@ func (s *sources) written(path string, made *resource.Resource) *Object {
 		objects, _ = readFile(path, strings.NewReader(""))
 		s.read[path] = objects
 	}
+	var nearest *Object
+	sameKind := 0
+	name := made.GetName()
 	for _, object := range objects {
-		if object.Kind == made.GetKind() && object.Name == made.OrgId().Name {
-			return object
+		if object.Kind != made.GetKind() {
+			continue
+		}
+		sameKind++
+		if strings.Contains(name, object.Name) && (nearest == nil || len(object.Name) > len(nearest.Name)) {
+			nearest = object
 		}
 	}
-	return nil
+	if nearest == nil && sameKind == 1 {
+		for _, object := range objects {
+			if object.Kind == made.GetKind() {
+				return object
+			}
+		}
+	}
+	return nearest
 }
 
 // kustomization is the file that stands for all that has no other.

@@ -173,7 +173,11 @@ func FuzzParse(f *testing.F) {
 	f.Add("f.yaml", []byte("a: &a\n  <<: *a\n  b: 1\n"), "a.b.c")
 	f.Add("-", []byte("{a: b}\n---\n[1, {\"x\"\t: 2}]"), "[0].x")
 	f.Fuzz(func(t *testing.T, name string, content []byte, field string) {
-		lines := strings.Count(string(content), "\n") + 1
+		// All that YAML 1.1 takes for the end of a line.
+		lines := 1
+		for _, end := range []string{"\n", "\r", "\u0085", "\u2028", "\u2029"} {
+			lines += strings.Count(string(content), end)
+		}
 		objects, problem := Parse(name, content)
 		if problem != nil && (problem.File != name || problem.Message == "" || problem.Line > lines+1) {
 			t.Errorf("problem %+v of %d lines", problem, lines)

@@ -41,12 +41,12 @@ func Read(ctx context.Context, o Options) (*Set, error) {
 		problem *Problem
 	}
 	outcomes := make([]outcome, len(files))
-	group, ctx := errgroup.WithContext(ctx)
+	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, file := range files {
 		group.Go(func() error {
 			outcomes[i].objects, outcomes[i].problem = readFile(file, o.Stdin)
-			return ctx.Err()
+			return working.Err()
 		})
 	}
 	if err := group.Wait(); err != nil {
