@@ -33,33 +33,34 @@ type asked struct {
 }
 
 // wantedKinds returns what the entries of an Environment ask about. Where its declared kinds cannot be read,
-// those that its entries ask about already stay.
+// what its entries ask about already stays.
 func wantedKinds(environment *stored.Environment, entries map[string]placed) asked {
-	a := asked{rules(), matchConditions()}
+	entry, found := entries[entryName(environment.Name)]
+	if !found {
+		entry = entries[selectedName(environment.Name)]
+	}
+	custom := len(environment.Spec.Rules.Custom) > 0
+	if environment.Err != nil {
+		custom = slices.Contains(entry.asked.conditions, matchConditions(true)[0])
+	}
+	a := asked{rules(), matchConditions(custom)}
 	if environment.KindsKnown {
 		kinds := declared(environment.Spec.WorkloadKinds)
 		a.rules = append(a.rules, declaredRules(kinds)...)
-		a.conditions = append(a.conditions, declaredConditions(kinds)...)
+		a.conditions = append(a.conditions, declaredConditions(kinds, custom)...)
 		return a
 	}
-	for _, name := range []string{entryName(environment.Name), selectedName(environment.Name)} {
-		entry, found := entries[name]
-		if !found {
-			continue
+	for _, rule := range entry.asked.rules {
+		if !slices.ContainsFunc(rules(), func(own admissionregistrationv1.RuleWithOperations) bool {
+			return slices.Equal(own.APIGroups, rule.APIGroups)
+		}) {
+			a.rules = append(a.rules, rule)
 		}
-		for _, rule := range entry.asked.rules {
-			if !slices.ContainsFunc(rules(), func(own admissionregistrationv1.RuleWithOperations) bool {
-				return slices.Equal(own.APIGroups, rule.APIGroups)
-			}) {
-				a.rules = append(a.rules, rule)
-			}
+	}
+	for _, condition := range entry.asked.conditions {
+		if strings.HasPrefix(condition.Name, kindPrefix) {
+			a.conditions = append(a.conditions, condition)
 		}
-		for _, condition := range entry.asked.conditions {
-			if strings.HasPrefix(condition.Name, kindPrefix) {
-				a.conditions = append(a.conditions, condition)
-			}
-		}
-		break
 	}
 	return a
 }
@@ -105,7 +106,7 @@ func declaredRules(kinds []declaredKind) []admissionregistrationv1.RuleWithOpera
 
 // declaredConditions keep updates away that leave the templates of declared kinds as they are. Conditions
 // only ever keep something away, so that a kind which has none is asked about more often.
-func declaredConditions(kinds []declaredKind) []admissionregistrationv1.MatchCondition {
+func declaredConditions(kinds []declaredKind, custom bool) []admissionregistrationv1.MatchCondition {
 	var all []admissionregistrationv1.MatchCondition
 	for i, kind := range kinds {
 		if len(all) == maxConditions-1 || slices.ContainsFunc(kind.paths, func(path []string) bool { return len(path) > maxDepth }) {
@@ -114,6 +115,9 @@ func declaredConditions(kinds []declaredKind) []admissionregistrationv1.MatchCon
 		changes := make([]string, 0, len(kind.paths))
 		for _, path := range kind.paths {
 			changes = append(changes, changesAt(path))
+		}
+		if custom {
+			changes = append(changes, specChanges())
 		}
 		all = append(all, admissionregistrationv1.MatchCondition{
 			Name: fmt.Sprintf("%s%d", kindPrefix, i),

@@ -57,7 +57,7 @@ func TestUpdatesThatChangeNoTemplateOfADeclaredKindStayAway(t *testing.T) {
 		// Two paths for one resource: a change of either counts.
 		kind("two.io", "things", "spec.a"), kind("two.io", "things", "spec.b"),
 	})
-	conditions := append(matchConditions(), declaredConditions(kinds)...)
+	conditions := append(matchConditions(false), declaredConditions(kinds, false)...)
 	tests := map[string]struct {
 		group, resource, old, object string
 		want                         bool
@@ -131,7 +131,7 @@ func at(value any, path []string) (found any, plain bool) {
 // TestConditionsOfDeclaredKindsNeverFail draws objects of any shape: a condition that fails would deny.
 func TestConditionsOfDeclaredKindsNeverFail(t *testing.T) {
 	path := []string{"spec", "a-b", "template"}
-	m := matcher(t, 37, declaredConditions(declared([]v1alpha1.WorkloadKind{kind("x.io", "things", strings.Join(path, "."))})))
+	m := matcher(t, 37, declaredConditions(declared([]v1alpha1.WorkloadKind{kind("x.io", "things", strings.Join(path, "."))}), false))
 	r := rand.New(rand.NewPCG(3, 4))
 	kept := 0
 	for range 5000 {
@@ -177,7 +177,7 @@ func TestMostKindsThatAnEnvironmentCanDeclareFitTheAPIServer(t *testing.T) {
 	// One that is too deep to look into.
 	deep := kind("deep.io", "things", strings.Repeat("a.", 127)+"b")
 	all := declared(append(kinds, deep))
-	conditions := append(matchConditions(), declaredConditions(all)...)
+	conditions := append(matchConditions(true), declaredConditions(all, true)...)
 	if len(conditions) > 64 {
 		t.Errorf("%d conditions", len(conditions))
 	}
@@ -209,5 +209,61 @@ func TestBuiltInKindsAreNotDeclared(t *testing.T) {
 	}
 	if len(declaredRules(got)) != 1 {
 		t.Error("more rules than kinds")
+	}
+}
+
+// TestCustomRulesSeeWhatChangesOutsideOfTheTemplate: admission judges these updates, so they must reach it.
+func TestCustomRulesSeeWhatChangesOutsideOfTheTemplate(t *testing.T) {
+	kinds := declared([]v1alpha1.WorkloadKind{kind("argoproj.io", "rollouts", "spec.template"), kind("odd.io", "things", "template")})
+	const plain = `{"metadata":{"a":1},"spec":{"replicas":1,"strategy":{"type":"RollingUpdate"},"template":{"a":1}}}`
+	tests := map[string]struct {
+		resources   []string
+		old, object string
+		want        bool
+	}{
+		"scaling and pausing": {
+			[]string{"apps/deployments", "argoproj.io/rollouts", "batch/jobs", "batch/cronjobs"}, plain,
+			`{"metadata":{"a":2},"spec":{"replicas":5,"paused":true,"suspend":true,"parallelism":2,"strategy":{"type":"RollingUpdate"},"template":{"a":1}}}`, false,
+		},
+		"another strategy": {
+			[]string{"apps/deployments", "argoproj.io/rollouts", "batch/jobs", "odd.io/things"}, plain,
+			`{"spec":{"replicas":1,"strategy":{"type":"Recreate"},"template":{"a":1}}}`, true,
+		},
+		"a field that goes":     {[]string{"apps/deployments", "argoproj.io/rollouts"}, plain, `{"spec":{"replicas":1,"template":{"a":1}}}`, true},
+		"a field that appears":  {[]string{"apps/deployments", "argoproj.io/rollouts"}, `{"spec":{}}`, `{"spec":{"minReadySeconds":1}}`, true},
+		"another template":      {[]string{"apps/statefulsets", "argoproj.io/rollouts"}, plain, `{"spec":{"strategy":{"type":"RollingUpdate"},"template":{"a":2}}}`, true},
+		"a template elsewhere":  {[]string{"odd.io/things"}, `{"template":{"a":1}}`, `{"template":{"a":2}}`, true},
+		"no spec at all":        {[]string{"apps/deployments", "odd.io/things"}, `{"metadata":{"a":1}}`, `{"metadata":{"a":2}}`, false},
+		"a spec that is a list": {[]string{"odd.io/things"}, `{"spec":[1]}`, `{"spec":[2]}`, true},
+		"a spec that is a text": {[]string{"odd.io/things"}, `{"spec":"a"}`, `{"spec":"b"}`, true},
+	}
+	for _, minor := range []uint{30, 37} {
+		m := matcher(t, minor, append(matchConditions(true), declaredConditions(kinds, true)...))
+		for name, test := range tests {
+			for _, full := range test.resources {
+				group, resource, _ := strings.Cut(full, "/")
+				if got := (review{group, resource, "", admission.Update, test.object, test.old}).asked(t, m); got != test.want {
+					t.Errorf("1.%d: %s: %s: asked=%v", minor, full, name, got)
+				}
+			}
+		}
+	}
+}
+
+func TestCustomRulesChangeTheConditions(t *testing.T) {
+	with := born(1, "custom", "shop")
+	with.Spec.Rules.Custom = []v1alpha1.CustomRule{{Name: "a", Expression: "true", Message: "m"}}
+	w := newWorld(t, with, born(2, "plain", "pay"))
+	w.settled(t)
+	if got := w.entry(t, entryName("custom")).MatchConditions; got[0] != matchConditions(true)[0] {
+		t.Errorf("%+v", got)
+	}
+	if got := w.entry(t, entryName("plain")).MatchConditions; got[0] != matchConditions(false)[0] {
+		t.Errorf("%+v", got)
+	}
+	w.stored["custom"] = func(spec map[string]any) { spec["rules"] = "banana" }
+	w.settled(t)
+	if got := w.entry(t, entryName("custom")).MatchConditions; got[0] != matchConditions(true)[0] {
+		t.Errorf("unreadable: %+v", got)
 	}
 }

@@ -17,15 +17,22 @@ const conditionName = "judged-part-changes"
 //
 // An error would deny the request, so nothing here can fail: optional fields (`.?`, in CEL since Kubernetes
 // 1.28) make a missing one equal to a missing one. A CREATE, and what is none of these resources, is always asked.
-func matchConditions() []admissionregistrationv1.MatchCondition {
+//
+// Where an Environment has custom rules, which see the whole object, any other change of a spec than that of a
+// workload's size is asked about too.
+func matchConditions(custom bool) []admissionregistrationv1.MatchCondition {
 	differs := func(path string) string { return "object" + path + " != oldObject" + path }
+	template := differs
+	if custom {
+		template = func(string) string { return "(" + specChanges() + ")" }
+	}
 	changed := []struct{ group, resources, expression string }{
 		{"", "'pods'", differs(".?spec")},
 		{v1alpha1.GroupName, "'releases', 'approvals', 'exemptions'", differs(".?spec")},
-		{"apps", "'deployments', 'replicasets', 'statefulsets', 'daemonsets'", differs(".?spec.?template")},
-		{"batch", "'jobs'", differs(".?spec.?template")},
-		{"", "'replicationcontrollers'", differs(".?spec.?template")},
-		{"batch", "'cronjobs'", differs(".?spec.?jobTemplate.?spec.?template")},
+		{"apps", "'deployments', 'replicasets', 'statefulsets', 'daemonsets'", template(".?spec.?template")},
+		{"batch", "'jobs'", template(".?spec.?template")},
+		{"", "'replicationcontrollers'", template(".?spec.?template")},
+		{"batch", "'cronjobs'", template(".?spec.?jobTemplate.?spec.?template")},
 		{"apps", "'controllerrevisions'", differs(".?data")},
 	}
 	var expression strings.Builder
@@ -35,4 +42,18 @@ func matchConditions() []admissionregistrationv1.MatchCondition {
 	}
 	expression.WriteString("true)")
 	return []admissionregistrationv1.MatchCondition{{Name: conditionName, Expression: expression.String()}}
+}
+
+// specChanges says in CEL that a spec differs in more than the size of the workload. A spec that is no object counts
+// as a change (in CEL an error beside a true is true).
+func specChanges() string {
+	const spec = ".?spec.orValue({})"
+	var parts []string
+	for _, object := range []string{"object", "oldObject"} {
+		parts = append(parts, object+spec+".exists(f, !(f in ['replicas', 'paused', 'suspend', 'parallelism']) && object.?spec[?f] != oldObject.?spec[?f])")
+	}
+	for _, object := range []string{"object", "oldObject"} {
+		parts = append(parts, "type("+object+spec+") != map")
+	}
+	return strings.Join(parts, " || ")
 }

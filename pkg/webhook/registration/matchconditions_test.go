@@ -114,7 +114,7 @@ func TestOnlyWhatIsJudgedReachesTheWebhook(t *testing.T) {
 		"objects without anything to look into": {workloads, "", `{}`, `{}`, false},
 	}
 	for _, minor := range []uint{30, 37} {
-		m := matcher(t, minor, matchConditions())
+		m := matcher(t, minor, matchConditions(false))
 		for name, row := range rows {
 			for _, full := range row.resources {
 				group, resource, _ := strings.Cut(full, "/")
@@ -132,7 +132,7 @@ func TestOnlyWhatIsJudgedReachesTheWebhook(t *testing.T) {
 
 // TestEveryResourceOfTheRulesHasItsCondition would notice a resource whose updates are all asked about.
 func TestEveryResourceOfTheRulesHasItsCondition(t *testing.T) {
-	m := matcher(t, 37, matchConditions())
+	m := matcher(t, 37, matchConditions(false))
 	for _, rule := range rules() {
 		for _, resource := range rule.Resources {
 			if (review{rule.APIGroups[0], resource, "", admission.Update, `{"metadata":{"a":1}}`, `{"metadata":{"a":2}}`}).asked(t, m) &&
