@@ -150,41 +150,52 @@ func degree(flag string) (v1alpha1.Enforcement, error) {
 
 // Run judges and prints.
 func (o *Options) Run(ctx context.Context) error {
-	targets, err := o.targets(ctx)
+	found, err := o.judge(ctx)
 	if err != nil {
 		return err
+	}
+	return o.finish(found)
+}
+
+// judge judges namespace by namespace, and writes the report of each where that is asked for.
+func (o *Options) judge(ctx context.Context) (*report.Report, error) {
+	targets, err := o.targets(ctx)
+	if err != nil {
+		return nil, err
 	}
 	compiler, err := policy.NewCompiler()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	writer, err := o.reportWriter()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	progress := newProgress(o.ErrOut)
+	defer progress.clear()
 	a := &auditor{
 		client: o.kube.Discovery().RESTClient(), groups: &groups{discovery: o.kube.Discovery()}, compiler: compiler,
 		clock: o.Clock, tell: progress.tell, rulesets: map[string]*policy.Ruleset{},
 	}
 	found := &report.Report{}
-	var written []string
 	for _, target := range targets {
 		results, err := a.namespace(ctx, target.environment, target.namespace)
-		if err == nil && writer != nil {
-			var line string
-			line, err = writer.write(ctx, target, results)
-			written = append(written, line)
-		}
 		if err != nil {
-			progress.clear()
-			return err
+			return nil, err
 		}
 		found.Results = append(found.Results, results...)
+		if writer == nil {
+			continue
+		}
+		line, err := writer.write(ctx, target, results)
+		if err != nil {
+			return nil, err
+		}
+		progress.clear()
+		fmt.Fprintln(o.ErrOut, line)
 	}
-	progress.clear()
 	found.Problems = a.problems
-	return o.finish(found, written)
+	return found, nil
 }
 
 // targets reads the Environments and the namespaces.
@@ -202,8 +213,10 @@ func (o *Options) targets(ctx context.Context) ([]target, error) {
 	if err != nil {
 		return nil, err
 	}
-	if partial {
+	if partial && o.scope.namespace == "" {
 		fmt.Fprintln(o.ErrOut, "warning: namespaces cannot be listed, those that environments select by label are left out")
+	}
+	if partial {
 		if live, err = o.withOwn(ctx, live); err != nil {
 			return nil, err
 		}
@@ -232,12 +245,9 @@ func (o *Options) withOwn(ctx context.Context, live []corev1.Namespace) ([]corev
 }
 
 // finish prints the report, then to stderr what a reader of it has to know.
-func (o *Options) finish(found *report.Report, written []string) error {
+func (o *Options) finish(found *report.Report) error {
 	if err := report.Format(o.Output).Write(o.Out, found, version.Get().Version); err != nil {
 		return err
-	}
-	for _, line := range written {
-		fmt.Fprintln(o.ErrOut, line)
 	}
 	fmt.Fprintln(o.ErrOut, found.Line("judged"))
 	summary := found.Summary()

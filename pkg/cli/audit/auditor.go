@@ -2,11 +2,11 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
@@ -42,9 +42,12 @@ func (a *auditor) note(err error, resource, ns string) error {
 	if !unreadable(err) {
 		return fmt.Errorf("listing %s in namespace %q: %w", resource, ns, err)
 	}
+	message := fmt.Sprintf("listing %s in namespace %q: %v", resource, ns, err)
+	if apierrors.IsForbidden(err) {
+		message = fmt.Sprintf("you may not list %s in namespace %q", resource, ns)
+	}
 	a.problems = append(a.problems, report.Problem{
-		Source:  report.Source{File: "namespaces/" + ns + "/" + resource},
-		Message: fmt.Sprintf("listing %s in namespace %q: %v", resource, ns, err),
+		Source: report.Source{File: "namespaces/" + ns + "/" + resource}, Message: message,
 	})
 	return nil
 }
@@ -147,12 +150,12 @@ func (n *namespaceAudit) workload(k kind, object *item) {
 func (n *namespaceAudit) pod(object *item) {
 	k := podKind()
 	named := n.object(k, object)
-	state := &podState{}
-	if err := json.Unmarshal(object.raw, state); err != nil {
-		n.rollup.add(named, "", policy.Verdict{}, fmt.Errorf("reading Pod %q: %w", named.Name, err))
+	runs, err := object.runs()
+	if err != nil {
+		n.rollup.add(named, "", policy.Verdict{}, fmt.Errorf("reading the status of Pod %q: %w", named.Name, err))
 		return
 	}
-	if !state.runs() {
+	if !runs {
 		return
 	}
 	exempted := []v1alpha1.ExemptedWorkload{{Kind: named.Kind, Name: named.Name}}

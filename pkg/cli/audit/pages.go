@@ -41,14 +41,18 @@ func (k kind) path(namespace string) string {
 	return "/apis/" + k.Group + "/" + k.Version + "/namespaces/" + namespace + "/" + k.resource
 }
 
-// item is one object of a list: what every kind has, and its JSON.
+// item is one object of a list: what an audit asks of every kind, and its JSON.
 type item struct {
+	Kind     string `json:"kind"`
 	Metadata struct {
 		Name            string                  `json:"name"`
 		UID             types.UID               `json:"uid"`
+		Annotations     map[string]string       `json:"annotations"`
 		OwnerReferences []metav1.OwnerReference `json:"ownerReferences"`
 	} `json:"metadata"`
-	raw json.RawMessage
+	// Status of a kind that nobody knows may be anything.
+	Status json.RawMessage `json:"status"`
+	raw    json.RawMessage
 }
 
 // controller of the object, nil where it has none.
@@ -92,7 +96,9 @@ func pages(ctx context.Context, client rest.Interface, k kind, namespace string,
 				}
 				seen[uid] = true
 			}
-			object.raw = typed(raw, k.GroupVersionKind)
+			if object.Kind == "" {
+				object.raw = typed(raw, k.GroupVersionKind)
+			}
 			if err := visit(object); err != nil {
 				return err
 			}
@@ -128,10 +134,6 @@ func onePage(ctx context.Context, client rest.Interface, k kind, namespace, next
 // typed adds apiVersion and kind, which the API server leaves out of the items of lists, so that custom rules
 // see the same object as at admission.
 func typed(raw json.RawMessage, gvk schema.GroupVersionKind) json.RawMessage {
-	var head metav1.TypeMeta
-	if err := json.Unmarshal(raw, &head); err == nil && head.Kind != "" {
-		return raw
-	}
 	body := bytes.TrimLeft(raw, " \t\r\n")
 	if !bytes.HasPrefix(body, []byte("{")) {
 		return raw

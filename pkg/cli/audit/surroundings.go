@@ -9,7 +9,6 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
@@ -135,17 +134,19 @@ func exemptionsFor(all []v1alpha1.Exemption, named ...v1alpha1.ExemptedWorkload)
 	return picked
 }
 
-// podState is what decides whether a pod is judged.
-type podState struct {
-	Metadata metav1.ObjectMeta `json:"metadata"`
-	Status   struct {
-		Phase corev1.PodPhase `json:"phase"`
-	} `json:"status"`
-}
-
 // runs tells whether a pod is to be judged. Pods that ended run nothing. Mirror pods are made by a node from its
-// own files: the API server shows them and no admission can keep them out.
-func (p *podState) runs() bool {
-	_, mirror := p.Metadata.Annotations[corev1.MirrorPodAnnotationKey]
-	return !mirror && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed
+// own files: the API server shows them and no admission can keep them out. The error tells that the status
+// cannot be read.
+func (i *item) runs() (bool, error) {
+	if _, mirror := i.Metadata.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
+		return false, nil
+	}
+	if len(i.Status) == 0 {
+		return true, nil
+	}
+	var status struct {
+		Phase corev1.PodPhase `json:"phase"`
+	}
+	err := json.Unmarshal(i.Status, &status)
+	return status.Phase != corev1.PodSucceeded && status.Phase != corev1.PodFailed, err
 }

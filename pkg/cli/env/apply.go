@@ -279,7 +279,7 @@ func conflict(object *unstructured.Unstructured, err error) error {
 	for _, cause := range status.Status().Details.Causes {
 		fmt.Fprintf(&lines, "\n  %s: %s", cause.Field, cause.Message)
 	}
-	return fmt.Errorf("applying %s: others manage fields that would change:%s\nkeep theirs by changing spec.namespaceSettings, or take the fields over with --force-conflicts",
+	return fmt.Errorf("applying %s: others manage fields that would change:%s\nkeep theirs by changing the Environment, or take the fields over with --force-conflicts",
 		where(object), lines.String())
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
@@ -161,7 +162,7 @@ func approval(r *v1alpha1.ApprovalRules) string {
 		text += " other than the requester"
 	}
 	if r.ValidFor != nil {
-		text += ", for " + r.ValidFor.Duration.String()
+		text += ", for " + duration.HumanDuration(r.ValidFor.Duration)
 	}
 	if r.Rollback == v1alpha1.RollbackApprovalNone {
 		text += "; going back needs no approval"
