@@ -20,8 +20,9 @@ const verbUpdate = "update"
 
 // validateNamespace decides whether the labels of a Namespace may take it out of an environment: whoever could
 // relabel it would else decide which rules hold there. A Namespace that is listed by name cannot leave this way.
+// The subresources status and finalize take labels too.
 func (j *Judge) validateNamespace(ctx context.Context, name string, request *admissionv1.AdmissionRequest) (decision, error) {
-	if groupKind(request) != (schema.GroupKind{Kind: "Namespace"}) || request.SubResource != "" || request.Operation != admissionv1.Update {
+	if groupKind(request) != (schema.GroupKind{Kind: "Namespace"}) || request.Operation != admissionv1.Update {
 		return decision{}, nil
 	}
 	object, err := readMeta(request.Object.Raw)
