@@ -84,7 +84,7 @@ func (f *originFS) askForOrigins(content []byte) []byte {
 		return content
 	}
 	mapping := root.Content[0]
-	_, metadata := find(mapping, "buildMetadata", maxMerges)
+	_, metadata := find(mapping, "buildMetadata")
 	if metadata == nil {
 		metadata = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
 		mapping.Content = append(mapping.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: "buildMetadata"}, metadata)

@@ -141,7 +141,7 @@ func expandItems(file string, list head, items *yaml.Node, offset, depth int) ([
 
 // locateValue returns the value of a member of a mapping; the mapping where there is none.
 func locateValue(mapping *yaml.Node, name string) *yaml.Node {
-	if _, value := find(mapping, name, maxMerges); value != nil {
+	if _, value := find(mapping, name); value != nil {
 		return resolve(value)
 	}
 	return mapping

@@ -77,7 +77,7 @@ func step(value *yaml.Node, path []segment) (shown, next *yaml.Node, used int) {
 				name += "."
 			}
 			name += part.key
-			if key, member := find(value, name, maxMerges); member != nil {
+			if key, member := find(value, name); member != nil {
 				return key, member, i + 1
 			}
 		}
@@ -85,18 +85,21 @@ func step(value *yaml.Node, path []segment) (shown, next *yaml.Node, used int) {
 	return nil, nil, 0
 }
 
-// maxMerges bounds how deep merge keys may refer to each other.
-const maxMerges = 16
-
 // find returns a member of a mapping; an own key goes before those that are merged in with "<<".
-func find(mapping *yaml.Node, name string, depth int) (key, value *yaml.Node) {
+func find(mapping *yaml.Node, name string) (key, value *yaml.Node) {
+	return findOnce(mapping, name, map[*yaml.Node]bool{})
+}
+
+// findOnce looks into every mapping once: merge keys may lead to the same one on very many ways, or in a circle.
+func findOnce(mapping *yaml.Node, name string, seen map[*yaml.Node]bool) (key, value *yaml.Node) {
+	if seen[mapping] {
+		return nil, nil
+	}
+	seen[mapping] = true
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		if mapping.Content[i].Value == name && mapping.Content[i].Tag != mergeTag {
 			return mapping.Content[i], mapping.Content[i+1]
 		}
-	}
-	if depth == 0 {
-		return nil, nil
 	}
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		if mapping.Content[i].Tag != mergeTag {
@@ -110,7 +113,7 @@ func find(mapping *yaml.Node, name string, depth int) (key, value *yaml.Node) {
 			if source = resolve(source); source.Kind != yaml.MappingNode {
 				continue
 			}
-			if key, value := find(source, name, depth-1); value != nil {
+			if key, value := findOnce(source, name, seen); value != nil {
 				return key, value
 			}
 		}

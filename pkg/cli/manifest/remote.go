@@ -34,8 +34,8 @@ func remoteReference(path string, content []byte) string {
 	return reference
 }
 
-// maxReferences bounds how deep a configuration is searched.
-const maxReferences = 64
+// maxReferences bounds how deep texts in texts are searched.
+const maxReferences = 4
 
 // remoteInText searches one YAML document; only what configures kustomize, unless it is known to.
 func remoteInText(text []byte, configures bool, depth int) string {
@@ -43,29 +43,43 @@ func remoteInText(text []byte, configures bool, depth int) string {
 	if yaml.Unmarshal(text, &root) != nil || len(root.Content) == 0 {
 		return ""
 	}
-	_, version := find(resolve(root.Content[0]), "apiVersion", maxMerges)
+	_, version := find(resolve(root.Content[0]), "apiVersion")
 	if version != nil && (version.Value == "builtin" || strings.HasPrefix(version.Value, "kustomize.config.k8s.io/")) {
 		configures = true
 	}
 	if !configures {
 		return ""
 	}
-	return remoteIn(root.Content[0], false, depth)
+	return (&search{depth: depth, seen: map[place]bool{}}).in(root.Content[0], false)
 }
 
-// remoteIn searches a tree; named tells whether it is below a field that names files or bases.
-func remoteIn(node *yaml.Node, named bool, depth int) string {
+// place is a node, and whether it is below a field that names files or bases.
+type place struct {
+	node  *yaml.Node
+	named bool
+}
+
+// search goes through a document, once through what aliases lead to on many ways.
+type search struct {
+	// depth that texts in texts may still have.
+	depth int
+	seen  map[place]bool
+}
+
+// in searches a tree; named tells whether it is below a field that names files or bases.
+func (s *search) in(node *yaml.Node, named bool) string {
 	node = resolve(node)
-	if depth == 0 {
+	if s.seen[place{node, named}] {
 		return ""
 	}
+	s.seen[place{node, named}] = true
 	switch node.Kind {
 	case yaml.ScalarNode:
 		switch {
 		case !named:
-		case strings.Contains(node.Value, "\n"):
+		case strings.Contains(node.Value, "\n") && s.depth > 0:
 			// Plugins may be configured in place.
-			return remoteInText([]byte(node.Value), false, depth-1)
+			return remoteInText([]byte(node.Value), false, s.depth-1)
 		case isRemote(node.Value):
 			return node.Value
 		}
@@ -75,13 +89,13 @@ func remoteIn(node *yaml.Node, named bool, depth int) string {
 			if slices.Contains(freeText(), name) {
 				continue
 			}
-			if found := remoteIn(node.Content[i+1], named || slices.Contains(references(), name), depth-1); found != "" {
+			if found := s.in(node.Content[i+1], named || slices.Contains(references(), name)); found != "" {
 				return found
 			}
 		}
 	default:
 		for _, child := range node.Content {
-			if found := remoteIn(child, named, depth-1); found != "" {
+			if found := s.in(child, named); found != "" {
 				return found
 			}
 		}
