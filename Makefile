@@ -60,13 +60,17 @@ cluster-status: runecluster ## Show the embedded cluster
 ##@ Test it
 
 .PHONY: test
-test: ## All that CI runs: verify, unit, test-control-plane, test-node, krew-test
-	@hack/stages.sh verify unit test-control-plane test-node krew-test
+test: ## All that CI runs: verify, unit, check-profile, test-control-plane, test-node, krew-test
+	@hack/stages.sh verify unit check-profile test-control-plane test-node krew-test
 
 .PHONY: unit
 unit: ## Tests without a cluster (RACE=1 adds the race detector, ARGS='-run X' selects)
 	@$(if $(RACE),CGO_ENABLED=1) $(GOTEST) unit . $(if $(RACE),-race) $(ARGS) ./...
 	@$(if $(RACE),CGO_ENABLED=1) $(GOTEST) unit-cluster test/cluster $(if $(RACE),-race) $(ARGS) ./...
+
+.PHONY: check-profile
+check-profile: build ## Judge the profile's example services by the profile, with kubectl rune check
+	@bin/kubectl-rune check -R -f manifests/profiles/runeframeos --config manifests/profiles/runeframeos
 
 .PHONY: test-control-plane
 test-control-plane: build runecluster ## Tests on a control plane with fake nodes
