@@ -21,6 +21,23 @@
 // did; and it ends at once where Approvals are deleted and too few are left. A tag in spec.from names on the
 // way back what it names then: give the workload digests to close that.
 //
+// A request is judged by what it changes. A creation and a new pod template are judged by all rules. The update of
+// a Pod that brings other images or ephemeral containers is judged by the rules about images, for what is new
+// only, and by the Pod Security Standards over the whole Pod, as the API server's own Pod Security admission
+// does; a resize by the rules about resources, over the whole Pod. Labels, annotations, probes and tokens are
+// judged when a Pod is created. An update of the spec outside of the pod template, but for the number of pods and
+// pausing, is judged by custom rules only. Everything else is admitted without a question to any port; only
+// objects of kinds that an Environment declares need the Environment to be known. Deletion timestamps change nothing.
+//
+// An Exemption is read only after something was violated. It stands for the workload that it names, for the
+// objects that are proven to be made of that one (a controller's identity, a live owner, a matching template, up to
+// the top), and for its canary Deployment. So it does not reach the Pods of a former revision, nor a person's
+// update of a running Pod. One that cannot be read lifts nothing, and the message says so.
+//
+// New Pods get the environment's defaults and digests. The pod templates of workloads get digests alone, where
+// rules.images.pin is Workloads, and not where the template must stay: what a controller made, a revision of the
+// workload, and both ends of its sealed Release.
+//
 // Being refused is a value. An error means that nothing could be decided; it becomes a denial in one
-// place only, Judge.answer.
+// place only, Judge.answer, in the degree of spec.enforcement: a rule that names its own was not reached.
 package admission

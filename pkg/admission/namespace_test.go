@@ -22,17 +22,19 @@ func TestANamespaceLeavesAnEnvironmentThroughNoDoor(t *testing.T) {
 		subresource, tier string
 		may, allowed      bool
 	}{
-		"by an update":                               {tier: "dev"},
-		"by its status":                              {subresource: "status", tier: "dev"},
-		"by its finalizers":                          {subresource: "finalize", tier: "dev"},
-		"by whoever may update the Environment":      {tier: "dev", may: true, allowed: true},
+		"by an update":                                {tier: "dev"},
+		"by its status":                               {subresource: "status", tier: "dev"},
+		"by its finalizers":                           {subresource: "finalize", tier: "dev"},
+		"by whoever may update the Environment":       {tier: "dev", may: true, allowed: true},
 		"a status that leaves the labels as they are": {subresource: "status", tier: "production", allowed: true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.environment.Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "production"}}
-			w.mayUpdate(tt.may)
+			if tt.may {
+				w.holders["update"] = append(w.holders["update"], "ann")
+			}
 			response := w.judge.ValidateNamespace(t.Context(), environmentName, &admissionv1.AdmissionRequest{
 				UID: "1", Name: "pay", Namespace: "pay", Operation: admissionv1.Update, SubResource: tt.subresource,
 				Kind: metav1.GroupVersionKind{Version: "v1", Kind: "Namespace"}, UserInfo: user("ann"),

@@ -46,6 +46,8 @@ type world struct {
 	objects map[string]*unstructured.Unstructured
 	// labels of namespaces, by name.
 	labels map[string]map[string]string
+	// owner of all namespaces, where that is another environment.
+	owner string
 	// holders of RBAC verbs on the environment.
 	holders map[string][]string
 	key     []byte
@@ -169,8 +171,8 @@ func (w *world) List(_ context.Context, kind schema.GroupVersionKind, namespace 
 }
 
 func (w *world) EnvironmentOf(_ context.Context, namespace string) (string, error) {
-	if err := w.call("policies"); err != nil || w.environment == nil {
-		return "", err
+	if err := w.call("policies"); err != nil || w.environment == nil || w.owner != "" {
+		return w.owner, err
 	}
 	if owner := v1alpha1.Owner([]v1alpha1.Environment{*w.environment}, namespace, w.labels[namespace]); owner != nil {
 		return owner.Name, nil
