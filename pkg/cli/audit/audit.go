@@ -89,7 +89,7 @@ func NewCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.I
 		},
 	}
 	cmd.Flags().BoolVarP(&o.AllNamespaces, "all-namespaces", "A", false, "judge the namespaces of all environments")
-	cmd.Flags().StringVar(&o.Environment, "environment", "", "judge the namespaces of this environment; with -n, judge that namespace by its rules")
+	cmd.Flags().StringVarP(&o.Environment, "environment", "e", "", "judge the namespaces of this environment; with -n, judge that namespace by its rules")
 	cmd.Flags().StringVarP(&o.Output, "output", "o", string(report.Table), "output format: "+strings.Join(report.Formats(), ", "))
 	cmd.Flags().StringVar(&o.FailOn, "fail-on", "enforce", "exit with 4 on violations of this degree and stronger ones: enforce, warn or audit")
 	cmd.Flags().Float32Var(&o.QPS, "qps", defaultQPS, "requests per second at most")
@@ -177,7 +177,7 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 		client: o.kube.Discovery().RESTClient(), groups: &groups{discovery: o.kube.Discovery()}, compiler: compiler,
 		clock: o.Clock, tell: progress.tell, rulesets: map[string]*policy.Ruleset{},
 	}
-	found := &report.Report{}
+	found := &report.Report{Help: help()}
 	for _, target := range targets {
 		results, err := a.namespace(ctx, target.environment, target.namespace)
 		if err != nil {
@@ -188,6 +188,12 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 			continue
 		}
 		line, err := writer.write(ctx, target, results)
+		if unreadable(err) {
+			a.problems = append(a.problems, report.Problem{
+				Source: report.Source{File: "namespaces/" + target.namespace.Name + "/" + writer.kind.String()}, Message: err.Error(),
+			})
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -255,7 +261,7 @@ func (o *Options) finish(found *report.Report) error {
 		fmt.Fprintln(o.ErrOut, "exempted violations are lifted by Exemptions that carry a seal; only the webhook can tell whether a seal is its own")
 	}
 	for _, name := range lacking(found) {
-		fmt.Fprintf(o.ErrOut, "namespaces of environment %q lack what it asks for: `kubectl rune env apply %s --dry-run=server` shows what would add it\n", name, name)
+		fmt.Fprintf(o.ErrOut, "namespaces of environment %q lack what it asks for: `kubectl rune env apply %s --dry-run=server` shows what would be added\n", name, name)
 	}
 	return o.outcome(found)
 }
@@ -288,7 +294,7 @@ func (o *Options) outcome(found *report.Report) error {
 		}
 	}
 	if len(lines) > 0 {
-		return exit.With(exit.Failed, fmt.Errorf("not everything could be judged:\n  %s", strings.Join(lines, "\n  ")))
+		return exit.With(exit.Failed, fmt.Errorf("not everything could be read and written:\n  %s", strings.Join(lines, "\n  ")))
 	}
 	if found.Fails(threshold) {
 		return exit.With(exit.Denied, nil)

@@ -3,13 +3,17 @@ package audit
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/runeframeos/kubectl-rune/pkg/cli/exit"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/report"
+	"github.com/runeframeos/kubectl-rune/pkg/policy"
 )
 
 func TestPodsAreRolledUpToTheirWorkload(t *testing.T) {
@@ -214,6 +218,41 @@ func TestThresholds(t *testing.T) {
 		if err := o.Run(t.Context()); exit.CodeOf(err) != code {
 			t.Errorf("--fail-on %s: exit code %d (%v), want %d", flag, exit.CodeOf(err), err, code)
 		}
+	}
+}
+
+func TestAReportThatMayNotBeWrittenHidesNoFindings(t *testing.T) {
+	s := newServer(t)
+	v := metav1.GroupVersionForDiscovery{GroupVersion: "openreports.io/v1alpha1", Version: "v1alpha1"}
+	s.groups = []metav1.APIGroup{{Name: "openreports.io", Versions: []metav1.GroupVersionForDiscovery{v}, PreferredVersion: v}}
+	s.add(pathNamespaces, `metadata: {name: shop}`)
+	s.add(pathDeployments, meta("web")+"\n"+template(running("web:v1", "1")))
+	s.forbidden["/apis/openreports.io/v1alpha1/namespaces/shop/reports/rune-audit"] = true
+	o, stdout, _ := s.serve(shop)
+	o.Report = true
+	err := o.Run(t.Context())
+	if exit.CodeOf(err) != exit.Failed || !strings.Contains(err.Error(), "writing reports.openreports.io/rune-audit") {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff([]string{"Deployment/web 0"}, findings(t, stdout)); diff != "" {
+		t.Errorf("findings differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestALargeReportIsCutAndSaysSo(t *testing.T) {
+	var results []report.Result
+	for i := range maxReported {
+		results = append(results,
+			report.Result{Object: report.Object{Kind: "Pod", Name: strconv.Itoa(i)}},
+			report.Result{Object: report.Object{Kind: "Pod", Name: strconv.Itoa(i)}, Verdict: policy.NewVerdict(policy.Violation{Rule: "tags"})})
+	}
+	w := &reportWriter{kind: reportKinds()[0]}
+	made := w.make(target{namespace: &corev1.Namespace{}}, results)
+	if len(made.Results) != maxReported || made.Results[maxReported-1].Result != resultFail || made.Summary.Pass != maxReported {
+		t.Errorf("%d results, the last %q, summary %+v", len(made.Results), made.Results[maxReported-1].Result, made.Summary)
+	}
+	if got := made.Metadata.Annotations["rune.runeframeos.com/cut"]; got != "1000 of 2000 results are left out, the least important" {
+		t.Errorf("annotation %q", got)
 	}
 }
 

@@ -38,11 +38,10 @@ type apiServer struct {
 	forbidden map[string]bool
 	// expire counts, by path, how many requests with a continue token are answered by 410.
 	expire map[string]int
-	// asked are all requests; onPage is called before each answer.
+	// asked are all requests, bodies what was applied, by path.
 	mu     sync.Mutex
 	asked  []string
 	bodies map[string][]byte
-	onPage func()
 }
 
 func newServer(t *testing.T) *apiServer {
@@ -68,13 +67,10 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, r.Method+" "+r.URL.RequestURI())
-	if s.onPage != nil {
-		s.onPage()
-	}
 	w.Header().Set("Content-Type", "application/json")
 	query := r.URL.Query()
 	switch {
-	case r.Method == http.MethodPatch:
+	case r.Method == http.MethodPatch && !s.forbidden[r.URL.Path]:
 		var body bytes.Buffer
 		_, _ = body.ReadFrom(r.Body)
 		s.bodies[r.URL.Path] = body.Bytes()
