@@ -18,6 +18,7 @@ func approvalCheck() Check {
 		ID:          RuleApproval,
 		Asked:       func(rules v1alpha1.Rules) bool { return rules.Approval != nil },
 		Enforcement: func(rules v1alpha1.Rules) v1alpha1.Enforcement { return rules.Approval.Enforcement },
+		Doc:         approvalDoc(),
 		Compile: judged(func(in Input) []Violation {
 			fact := in.Facts.Approval
 			field := in.Subject.Field("spec")
@@ -140,4 +141,23 @@ func Validity(rules v1alpha1.ApprovalRules) time.Duration {
 		return defaultApprovalValidity
 	}
 	return rules.ValidFor.Duration
+}
+
+func approvalDoc() Doc {
+	return Doc{
+		Setting:       "approval",
+		AdmissionOnly: true,
+		Summary:       "Other people consented to the pod template before it enters.",
+		Allows: `A pod template for which a Release of the namespace stands, with ` + "`minApprovals`" + ` sealed Approvals of different people for this very template, each younger than ` + "`validFor`" + `.
+What the built-in controllers make of a judged owner needs none, nor does going back to the template that a Release in flight came from, nor a change that leaves the template as it is.`,
+		Denies: "Templates without such a Release; approvals of another template, that expired, of the requester (unless `separateRequester: false`), or a second one of the same person; images by tag, because a tag may name something else when the pods start.",
+		Fix:    "`kubectl rune canary`, `bluegreen`, `promote` and `rollback` ask for the release; `kubectl rune request -f FILE` asks for a change that another tool will make. Then someone else runs `kubectl rune approve release/NAME`.",
+		Notes: `With ` + "`rollback: None`" + ` a template that the workload has run needs no approval. Service accounts approve only where ` + "`serviceAccounts`" + ` lists them.
+No Exemption lifts this rule.`,
+		Example: `approval:
+  minApprovals: 1
+  validFor: 24h
+  rollback: Required                # None | Required
+`,
+	}
 }

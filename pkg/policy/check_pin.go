@@ -37,6 +37,7 @@ func pinCheck() Check {
 		ID:          RulePin,
 		Asked:       func(rules v1alpha1.Rules) bool { return EffectivePin(rules) != v1alpha1.PinNever },
 		Enforcement: imagesEnforcement,
+		Doc:         pinDoc(),
 		Compile: judged(func(in Input) []Violation {
 			if !in.Subject.IsPod() && EffectivePin(in.Rules) != v1alpha1.PinWorkloads {
 				return nil
@@ -56,5 +57,22 @@ func pinCheck() Check {
 			}
 			return violations
 		}),
+	}
+}
+
+func pinDoc() Doc {
+	return Doc{
+		Setting: "images.pin",
+		Summary: "Images are named by their digest, so that what was judged is what runs.",
+		Kinds:   "Pods; with `Workloads` all kinds",
+		Allows: `Images with a digest (` + "`web:v1@sha256:…`" + `; the tag beside it is for people). With ` + "`Pods`" + `, the default of ` + "`rules.images`" + `, admission writes the digest of a tag into Pods and workloads keep their tags;
+with ` + "`Workloads`" + ` it writes digests into pod templates too. With ` + "`Never`" + ` references stay as they are.`,
+		Denies: "Images whose digest could not be found out, because the registry has no such tag or cannot be reached, and references that cannot be read.",
+		Fix:    "Push the tag, or name the digest yourself: `crane digest registry.example.com/web:v1.4.2` prints it. Where the message names a cause, mend that: credentials, the network, a typing error.",
+		Notes: `An environment with the rule signatures always pins, in Pods at least. A tag in a file that ` + "`kubectl rune check`" + ` reads is no violation where admission will pin it.
+A template that the workload has run before is not pinned anew, so that a rollback stays the same template.`,
+		Example: `images:
+  pin: Workloads                    # Never | Pods | Workloads
+`,
 	}
 }

@@ -15,6 +15,7 @@ func podSecurityCheck(evaluator psapolicy.Evaluator) Check {
 		ID:          RulePodSecurity,
 		Asked:       func(rules v1alpha1.Rules) bool { return rules.PodSecurity != nil },
 		Enforcement: func(rules v1alpha1.Rules) v1alpha1.Enforcement { return rules.PodSecurity.Enforcement },
+		Doc:         podSecurityDoc(),
 		Compile: judged(func(in Input) []Violation {
 			level, err := levelVersion(*in.Rules.PodSecurity)
 			field := in.Subject.Field("spec")
@@ -52,4 +53,21 @@ func levelVersion(rules v1alpha1.PodSecurityRules) (psaapi.LevelVersion, error) 
 		return psaapi.LevelVersion{}, fmt.Errorf("reading rules.podSecurity.version: %w", err)
 	}
 	return psaapi.LevelVersion{Level: level, Version: version}, nil
+}
+
+func podSecurityDoc() Doc {
+	return Doc{
+		Setting: "podSecurity",
+		Summary: "Pods keep a level of the Pod Security Standards.",
+		Allows:  "Whatever Pod Security Admission allows at this level and version: the judgement is that of k8s.io/pod-security-admission. `baseline` keeps out known ways to take over a node, `restricted` is hardened, `privileged` allows all.",
+		Denies:  "Pods, and pod templates, that the level forbids; the message lists the fields. Windows pods (`spec.os.name: windows`) are judged as upstream judges them: from version v1.25 the fields that only Linux has are not asked of them.",
+		Fix: `Set what the message names. For ` + "`restricted`" + ` on Linux: ` + "`securityContext.runAsNonRoot: true`, `seccompProfile.type: RuntimeDefault`" + ` on the pod, and ` + "`allowPrivilegeEscalation: false`, `capabilities.drop: [ALL]`" + ` on every container.
+Or let the environment fill in what is unset, with ` + "`defaults: true`" + `. See https://kubernetes.io/docs/concepts/security/pod-security-standards/.`,
+		Notes: "Workloads are judged too, where Pod Security Admission only warns. Name a version to keep an upgrade of Rune from asking more than before.",
+		Example: `podSecurity:
+  level: restricted                 # privileged | baseline | restricted
+  version: latest
+  defaults: true
+`,
+	}
 }

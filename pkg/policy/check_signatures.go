@@ -14,6 +14,7 @@ func signaturesCheck() Check {
 		ID:          RuleSignatures,
 		Asked:       func(rules v1alpha1.Rules) bool { return rules.Signatures != nil },
 		Enforcement: func(rules v1alpha1.Rules) v1alpha1.Enforcement { return rules.Signatures.Enforcement },
+		Doc:         signaturesDoc(),
 		Compile: judged(func(in Input) []Violation {
 			var violations []Violation
 			for _, slot := range in.Subject.UnsettledImages() {
@@ -61,4 +62,18 @@ func authorityList(names []string) string {
 		noun = "keys"
 	}
 	return noun + " " + strings.Join(sorted, ", ")
+}
+
+func signaturesDoc() Doc {
+	return Doc{
+		Setting:       "signatures",
+		AdmissionOnly: true,
+		Summary:       "Every image satisfies the ImagePolicies of the environment.",
+		Allows:        "Images whose digest satisfies every ImagePolicy that names the environment and covers the image. A digest that was verified stays admissible while its registry is down.",
+		Denies:        "Images that no trusted authority signed, that no ImagePolicy covers, that do not exist, and those of which nobody could tell. The messages tell these apart. Init containers, sidecars, ephemeral containers and image volumes are images too.",
+		Fix:           "Sign the digest with a key or identity that the ImagePolicy names: `cosign sign registry.example.com/web@sha256:…`. Where no ImagePolicy covers the image, add it to one. Where the registry could not be asked, try again.",
+		Notes:         "Needs `images.pin` other than `Never`: what was verified must be what runs. An image that the same Pod runs already is not judged again when the Pod is updated.",
+		Example: `signatures: {}
+`,
+	}
 }
