@@ -218,7 +218,7 @@ func (o *Options) outcome(found *report.Report) error {
 	case found.Fails(o.threshold):
 		return exit.With(exit.Denied, nil)
 	case found.Broken():
-		return errors.New("manifests hold fields that Kubernetes does not accept: mend them, or see --validate")
+		return errors.New("manifests hold fields that an API server refuses: mend them (unknown fields alone are let through with --validate=warn)")
 	}
 	return nil
 }

@@ -118,9 +118,7 @@ func (o *Options) answer(ctx context.Context, w *world, q question) report.Resul
 		result.Invalid = w.configuration(ctx, q.object)
 		return result
 	}
-	if o.Validate != ValidationIgnore {
-		result.Invalid = invalid(q.object)
-	}
+	result.Invalid = invalid(q.object, o.Validate)
 	if q.ruleset == nil {
 		return result
 	}

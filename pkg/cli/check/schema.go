@@ -16,7 +16,11 @@ import (
 
 // invalid returns the fields of a built-in kind that an API server would refuse or drop: unknown ones (with kubectl
 // --validate=strict, its default) and those of a wrong type. Of kinds that it does not know it returns none.
-func invalid(object *manifest.Object) []report.Invalid {
+func invalid(object *manifest.Object, validation Validation) []report.Invalid {
+	if validation == ValidationIgnore {
+		return nil
+	}
+	tolerated := validation == ValidationWarn
 	kind := schema.FromAPIVersionAndKind(object.APIVersion, object.Kind)
 	if !scheme.Scheme.Recognizes(kind) {
 		return nil
@@ -33,12 +37,12 @@ func invalid(object *manifest.Object) []report.Invalid {
 	for _, err := range strict {
 		var field kjson.FieldError
 		if !errors.As(err, &field) {
-			found = append(found, report.Invalid{Message: err.Error()})
+			found = append(found, report.Invalid{Message: err.Error(), Tolerated: tolerated})
 			continue
 		}
 		path := field.FieldPath()
 		name := path[strings.LastIndex(path, ".")+1:]
-		found = append(found, report.Invalid{Field: path, Message: fmt.Sprintf("%s has no field %q: is it misspelt, or in the wrong place?", object.Kind, name)})
+		found = append(found, report.Invalid{Field: path, Tolerated: tolerated, Message: fmt.Sprintf("%s has no field %q: is it misspelt, or in the wrong place?", object.Kind, name)})
 	}
 	return found
 }

@@ -33,6 +33,8 @@ type Invalid struct {
 	Field string
 	// Message says what is wrong, without the field.
 	Message string
+	// Tolerated tells that the field is only warned of.
+	Tolerated bool
 }
 
 // Result is what was found of one object.
@@ -132,7 +134,11 @@ func (r *Result) Findings() []Finding {
 		add(Finding{Rule: RuleUnreadable, Message: r.Err.Error(), Enforcement: v1alpha1.EnforcementEnforce})
 	}
 	for _, invalid := range r.Invalid {
-		add(Finding{Rule: RuleSchema, Field: invalid.Field, Message: invalid.Message, Enforcement: v1alpha1.EnforcementEnforce})
+		finding := Finding{Rule: RuleSchema, Field: invalid.Field, Message: invalid.Message, Enforcement: v1alpha1.EnforcementEnforce}
+		if invalid.Tolerated {
+			finding.Enforcement = v1alpha1.EnforcementWarn
+		}
+		add(finding)
 	}
 	for _, violation := range r.Verdict.Violations {
 		add(ofViolation(violation))
@@ -198,7 +204,9 @@ func (r *Report) Environments() []string {
 
 // Broken tells whether something could not be read or judged, or is invalid.
 func (r *Report) Broken() bool {
-	return len(r.Problems) > 0 || slices.ContainsFunc(r.Results, func(result Result) bool { return result.Err != nil || len(result.Invalid) > 0 })
+	return len(r.Problems) > 0 || slices.ContainsFunc(r.Results, func(result Result) bool {
+		return result.Err != nil || slices.ContainsFunc(result.Invalid, func(invalid Invalid) bool { return !invalid.Tolerated })
+	})
 }
 
 // Fails tells whether a violation is of a degree or a stronger one.

@@ -53,8 +53,10 @@ type StatedResult struct {
 type StatedInvalid struct {
 	Field   string `json:"field,omitempty"`
 	Message string `json:"message"`
-	Line    int    `json:"line,omitempty"`
-	Column  int    `json:"column,omitempty"`
+	// Tolerated tells that the field is only warned of.
+	Tolerated bool `json:"tolerated,omitempty"`
+	Line      int  `json:"line,omitempty"`
+	Column    int  `json:"column,omitempty"`
 }
 
 // StatedViolation is a violation of a Document.
@@ -108,7 +110,7 @@ func state(result *Result) StatedResult {
 	}
 	for _, invalid := range result.Invalid {
 		line, column := result.at(invalid.Field)
-		stated.Invalid = append(stated.Invalid, StatedInvalid{Field: invalid.Field, Message: invalid.Message, Line: line, Column: column})
+		stated.Invalid = append(stated.Invalid, StatedInvalid{Field: invalid.Field, Message: invalid.Message, Tolerated: invalid.Tolerated, Line: line, Column: column})
 	}
 	for _, violation := range result.Verdict.Violations {
 		stated.Violations = append(stated.Violations, result.state(violation, ""))
