@@ -16,9 +16,10 @@ const (
 	// celCostLimit of one expression, in CEL's units of cost; about a tenth of a second. It is PerCallLimit of
 	// k8s.io/apiserver/pkg/apis/cel, which environment.MustBaseEnvSet sets.
 	celCostLimit = 1_000_000
-	// celCostBudget of all custom rules of one environment together. It is RuntimeCELCostBudget of
-	// k8s.io/apiserver/pkg/apis/cel, which bounds one binding of a ValidatingAdmissionPolicy.
-	celCostBudget = 10_000_000
+	// celCostBudget of all custom rules of one environment together, about a quarter of a second, so that a review is
+	// answered well before the API server gives up. It is RuntimeCELCostBudgetMatchConditions of
+	// k8s.io/apiserver/pkg/apis/cel, which bounds the matchConditions of one webhook.
+	celCostBudget = 2_500_000
 )
 
 // The variables of custom rules.

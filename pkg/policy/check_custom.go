@@ -107,7 +107,7 @@ func customDoc() Doc {
 		Summary: "An expression in CEL holds.",
 		Allows: "Objects for which every expression is true. Expressions see `object`, the whole object; `template`, its pod template, or the Pod itself; and `environment`, the name of the Environment. " +
 			"They are written as in a ValidatingAdmissionPolicy of Kubernetes 1.37, with its libraries. They see the environment's defaults as if they were set, and fields that Rune itself does not know.",
-		Denies: "Objects for which an expression is false; the rule's `message` says why. An expression without a result denies too: it reads a field that is absent, or costs too much (1,000,000 each and 10,000,000 all together, in the units of a ValidatingAdmissionPolicy).",
+		Denies: "Objects for which an expression is false; the rule's `message` says why. An expression without a result denies too: it reads a field that is absent, or costs too much (1,000,000 each and 2,500,000 all together, in the units of a ValidatingAdmissionPolicy).",
 		Fix:    "Do what the message asks. Where it says that the rule cannot be judged, correct the expression: `has(template.spec.x)` asks whether a field is there, `template.?spec.x.orValue(…)` reads it if it is.",
 		Notes:  "Each rule reports as `custom/NAME` and may have an `enforcement` of its own. An expression that is no CEL, or whose type is not bool, is refused with the Environment.",
 		Example: `custom:
