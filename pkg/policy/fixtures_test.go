@@ -87,7 +87,9 @@ func TestEveryCheckHasFixturesThatPassAndFail(t *testing.T) {
 					if diff := cmp.Diff(f.Want, verdict.Violations); diff != "" {
 						t.Errorf("violations (-want +got):\n%s", diff)
 					}
-					violated := func(rule policy.Rule) bool { return rule == check.ID || strings.HasPrefix(string(rule), string(check.ID)+"/") }
+					violated := func(rule policy.Rule) bool {
+						return rule == check.ID || strings.HasPrefix(string(rule), string(check.ID)+"/")
+					}
 					if outcome == "fail" && !slices.ContainsFunc(verdict.Rules(), violated) {
 						t.Errorf("the fixture does not violate %q", check.ID)
 					}
