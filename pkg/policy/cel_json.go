@@ -76,17 +76,38 @@ func (m *jsonMap) native() traits.Mapper {
 	return m.decoded
 }
 
-func (m *jsonMap) Contains(key ref.Val) ref.Val          { return m.level().Contains(key) }
-func (m *jsonMap) Equal(other ref.Val) ref.Val           { return m.level().Equal(other) }
-func (m *jsonMap) Find(key ref.Val) (ref.Val, bool)      { return m.level().Find(key) }
-func (m *jsonMap) Get(key ref.Val) ref.Val               { return m.level().Get(key) }
-func (m *jsonMap) IsZeroValue() bool                     { return m.level().Size() == types.IntZero }
-func (m *jsonMap) Iterator() traits.Iterator             { return m.level().Iterator() }
-func (m *jsonMap) Size() ref.Val                         { return m.level().Size() }
-func (m *jsonMap) Type() ref.Type                        { return types.MapType }
+// Contains implements traits.Container.
+func (m *jsonMap) Contains(key ref.Val) ref.Val { return m.level().Contains(key) }
+
+// Equal implements ref.Val.
+func (m *jsonMap) Equal(other ref.Val) ref.Val { return m.level().Equal(other) }
+
+// Find implements traits.Mapper.
+func (m *jsonMap) Find(key ref.Val) (ref.Val, bool) { return m.level().Find(key) }
+
+// Get implements traits.Indexer.
+func (m *jsonMap) Get(key ref.Val) ref.Val { return m.level().Get(key) }
+
+// IsZeroValue implements traits.Zeroer.
+func (m *jsonMap) IsZeroValue() bool { return m.level().Size() == types.IntZero }
+
+// Iterator implements traits.Iterable.
+func (m *jsonMap) Iterator() traits.Iterator { return m.level().Iterator() }
+
+// Size implements traits.Sizer.
+func (m *jsonMap) Size() ref.Val { return m.level().Size() }
+
+// Type implements ref.Val.
+func (m *jsonMap) Type() ref.Type { return types.MapType }
+
+// ConvertToType implements ref.Val.
 func (m *jsonMap) ConvertToType(target ref.Type) ref.Val { return m.native().ConvertToType(target) }
-func (m *jsonMap) Value() any                            { return m.native().Value() }
-func (m *jsonMap) String() string                        { return fmt.Sprint(m.native()) }
+
+// Value implements ref.Val.
+func (m *jsonMap) Value() any { return m.native().Value() }
+
+// String implements fmt.Stringer.
+func (m *jsonMap) String() string { return fmt.Sprint(m.native()) }
 
 // Fold implements traits.Foldable, which comprehensions of two variables use.
 func (m *jsonMap) Fold(folder traits.Folder) { types.ToFoldableMap(m.level()).Fold(folder) }
@@ -124,17 +145,38 @@ func (l *jsonList) native() traits.Lister {
 	return l.decoded
 }
 
-func (l *jsonList) Add(other ref.Val) ref.Val             { return l.level().Add(other) }
-func (l *jsonList) Contains(element ref.Val) ref.Val      { return l.level().Contains(element) }
-func (l *jsonList) Equal(other ref.Val) ref.Val           { return l.level().Equal(other) }
-func (l *jsonList) Get(index ref.Val) ref.Val             { return l.level().Get(index) }
-func (l *jsonList) IsZeroValue() bool                     { return l.level().Size() == types.IntZero }
-func (l *jsonList) Iterator() traits.Iterator             { return l.level().Iterator() }
-func (l *jsonList) Size() ref.Val                         { return l.level().Size() }
-func (l *jsonList) Type() ref.Type                        { return types.ListType }
+// Add implements traits.Adder.
+func (l *jsonList) Add(other ref.Val) ref.Val { return l.level().Add(other) }
+
+// Contains implements traits.Container.
+func (l *jsonList) Contains(element ref.Val) ref.Val { return l.level().Contains(element) }
+
+// Equal implements ref.Val.
+func (l *jsonList) Equal(other ref.Val) ref.Val { return l.level().Equal(other) }
+
+// Get implements traits.Indexer.
+func (l *jsonList) Get(index ref.Val) ref.Val { return l.level().Get(index) }
+
+// IsZeroValue implements traits.Zeroer.
+func (l *jsonList) IsZeroValue() bool { return l.level().Size() == types.IntZero }
+
+// Iterator implements traits.Iterable.
+func (l *jsonList) Iterator() traits.Iterator { return l.level().Iterator() }
+
+// Size implements traits.Sizer.
+func (l *jsonList) Size() ref.Val { return l.level().Size() }
+
+// Type implements ref.Val.
+func (l *jsonList) Type() ref.Type { return types.ListType }
+
+// ConvertToType implements ref.Val.
 func (l *jsonList) ConvertToType(target ref.Type) ref.Val { return l.native().ConvertToType(target) }
-func (l *jsonList) Value() any                            { return l.native().Value() }
-func (l *jsonList) String() string                        { return fmt.Sprint(l.native()) }
+
+// Value implements ref.Val.
+func (l *jsonList) Value() any { return l.native().Value() }
+
+// String implements fmt.Stringer.
+func (l *jsonList) String() string { return fmt.Sprint(l.native()) }
 
 // Fold implements traits.Foldable, which comprehensions of two variables use.
 func (l *jsonList) Fold(folder traits.Folder) { types.ToFoldableList(l.level()).Fold(folder) }
