@@ -108,7 +108,8 @@ func (d *resourceDefaults) missingIn(set corev1.ResourceRequirements, pod *corev
 			g.want(byDefault.String(), "spec", list, strconv.Itoa(index), "resources", "requests", string(name))
 		}
 		if byDefault, found := d.limits[name]; found && !limited {
-			if requested && request.Cmp(byDefault) > 0 {
+			// A request may be too large to be compared as it is written.
+			if asked := sane(request); requested && asked.Cmp(byDefault) > 0 {
 				byDefault = request
 			}
 			g.want(byDefault.String(), "spec", list, strconv.Itoa(index), "resources", "limits", string(name))
