@@ -187,7 +187,7 @@ func TestFlagsThatCannotBe(t *testing.T) {
 		"a configuration that is not":   {"-f web.yaml --config gone", "no such file or directory"},
 		"a configuration without any":   {"-f web.yaml --config empty", "holds no Environment"},
 		"an object in a configuration":  {"-f web.yaml --config web.yaml", "is not read here"},
-		"an Environment in two of them": {"-f web.yaml --config config --config twice.yaml", `Environment "production" stands in --config config and in --config twice.yaml`},
+		"an Environment in two of them": {"-f web.yaml --config config --config twice.yaml", `Environment "production" stands in config and in twice.yaml`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errOut := run(t, files, "", strings.Fields(c.args)...)

@@ -36,7 +36,7 @@ func (o *Options) environments(ctx context.Context, loader *files.Loader) ([]v1a
 		for i := range found {
 			name := found[i].Name
 			if first, twice := origin[name]; twice {
-				errs = append(errs, fmt.Errorf("Environment %q stands in --config %s and in --config %s", name, first, path))
+				errs = append(errs, fmt.Errorf("reading --config: Environment %q stands in %s and in %s", name, first, path))
 			}
 			origin[name] = path
 		}

@@ -29,7 +29,14 @@ func (o oneFile) ReadFile(name string) ([]byte, error) {
 // entry is a regular file in a directory.
 type entry string
 
-func (e entry) Name() string               { return string(e) }
-func (e entry) IsDir() bool                { return false }
-func (e entry) Type() fs.FileMode          { return 0 }
+// Name implements fs.DirEntry.
+func (e entry) Name() string { return string(e) }
+
+// IsDir implements fs.DirEntry.
+func (e entry) IsDir() bool { return false }
+
+// Type implements fs.DirEntry.
+func (e entry) Type() fs.FileMode { return 0 }
+
+// Info implements fs.DirEntry. Nobody asks.
 func (e entry) Info() (fs.FileInfo, error) { return nil, fs.ErrInvalid }
