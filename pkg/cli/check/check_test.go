@@ -173,7 +173,8 @@ func TestCheck(t *testing.T) {
 }
 
 func TestFlagsThatCannotBe(t *testing.T) {
-	files := map[string]string{"config/environments.yaml": config, "web.yaml": bad, "empty/x.txt": "", "twice.yaml": config}
+	files := map[string]string{"config/environments.yaml": config, "web.yaml": bad, "empty/x.txt": "", "twice.yaml": config,
+		"cel.yaml": strings.Replace(config, "approval: {minApprovals: 1}", "custom: [{name: a, expression: 'template.(', message: m}]", 1)}
 	for name, c := range map[string]struct {
 		args, want string
 	}{
@@ -186,6 +187,7 @@ func TestFlagsThatCannotBe(t *testing.T) {
 		"no configuration, no cluster":  {"-f web.yaml", "name files that hold them with --config PATH"},
 		"a configuration that is not":   {"-f web.yaml --config gone", "no such file or directory"},
 		"a configuration without any":   {"-f web.yaml --config empty", "holds no Environment"},
+		"a rule that does not compile":  {"-f web.yaml --config cel.yaml -e staging", `of Environment "production": custom rule "a"`},
 		"an object in a configuration":  {"-f web.yaml --config web.yaml", "is not read here"},
 		"an Environment in two of them": {"-f web.yaml --config config --config twice.yaml", `Environment "production" stands in config and in twice.yaml`},
 	} {

@@ -25,7 +25,10 @@ func (w *world) configuration(ctx context.Context, object *manifest.Object) []re
 	var found []report.Invalid
 	for i := range set.Environments {
 		if _, err := w.compiler.Compile(&set.Environments[i]); err != nil {
-			found = append(found, inFields(err)...)
+			for _, problem := range inFields(err) {
+				problem.Field = "spec.rules"
+				found = append(found, problem)
+			}
 		}
 	}
 	return found

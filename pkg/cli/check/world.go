@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -45,6 +46,11 @@ func (o *Options) newWorld(ctx context.Context, set *manifest.Set) (*world, erro
 	if err != nil {
 		return nil, err
 	}
+	if o.connection == nil {
+		if err := w.compile(environments); err != nil {
+			return nil, err
+		}
+	}
 	if o.Environment != "" {
 		if w.chosen, err = named(environments, o.Environment); err != nil {
 			return nil, err
@@ -58,6 +64,18 @@ func (o *Options) newWorld(ctx context.Context, set *manifest.Set) (*world, erro
 		w.look(object, o.namespaceOf(object))
 	}
 	return w, nil
+}
+
+// compile prepares all environments of files, so that a mistake is told whether or not a manifest meets it. Those of
+// a cluster are prepared when they are needed: others' mistakes there are not the caller's to mend.
+func (w *world) compile(environments []v1alpha1.Environment) error {
+	var errs []error
+	for i := range environments {
+		if _, err := w.ruleset(&environments[i]); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // look notes what an object says about others. One that cannot be decoded says nothing, and is reported as invalid.
