@@ -187,7 +187,7 @@ func (h *harness) check(t *testing.T, specimens []specimen, suites []corpus.Suit
 // audit asks `kubectl rune audit` about the objects as they live in the cluster.
 func (h *harness) audit(t *testing.T, specimens []specimen) found {
 	t.Helper()
-	got := h.rune(t, "admin", "audit", "-A", "-o", "json").want(t, 4)
+	got := h.rune(t, "admin", "audit", "-A", "--qps", "500", "-o", "json").want(t, 4)
 	return readJudgement(t, got.stdout, specimens, specimen.living)
 }
 
