@@ -89,6 +89,10 @@ e2e: build runecluster ## All e2e tests on the best cluster there is; E2E_KUBECO
 krew-test: build runecluster ## Package the plugin and install it with real krew, offline
 	@VERSION='$(VERSION)' hack/krew-test.sh
 
+.PHONY: fuzz
+fuzz: ## Fuzz what reads and judges untrusted objects (FUZZTIME=10s for each fuzzer)
+	@hack/fuzz.sh
+
 .PHONY: bench
 bench: build runecluster ## Measure start-up beside kubectl, and admission beside an empty webhook
 	@hack/bench.sh

@@ -23,27 +23,31 @@ type ImageSlot struct {
 
 // containerSlot is one container of a subject, of any list.
 type containerSlot struct {
-	list      string
-	index     int
-	owner     string
-	container corev1.Container
+	list  string
+	index int
+	// owner names it to people: `container "app"`.
+	owner string
+	// container is part of the subject.
+	container *corev1.Container
 }
 
 // containers returns ordinary and init containers; with ephemeral, those of a running Pod too.
 func (s *Subject) containers(ephemeral bool) []containerSlot {
-	var slots []containerSlot
-	for i, c := range s.Spec.Containers {
-		slots = append(slots, containerSlot{"containers", i, fmt.Sprintf("container %q", c.Name), c})
+	slots := make([]containerSlot, 0, len(s.Spec.Containers)+len(s.Spec.InitContainers)+len(s.Spec.EphemeralContainers))
+	for i := range s.Spec.Containers {
+		c := &s.Spec.Containers[i]
+		slots = append(slots, containerSlot{"containers", i, "container " + strconv.Quote(c.Name), c})
 	}
-	for i, c := range s.Spec.InitContainers {
-		slots = append(slots, containerSlot{"initContainers", i, fmt.Sprintf("init container %q", c.Name), c})
+	for i := range s.Spec.InitContainers {
+		c := &s.Spec.InitContainers[i]
+		slots = append(slots, containerSlot{"initContainers", i, "init container " + strconv.Quote(c.Name), c})
 	}
 	if !ephemeral {
 		return slots
 	}
-	for i, c := range s.Spec.EphemeralContainers {
-		common := corev1.Container(c.EphemeralContainerCommon)
-		slots = append(slots, containerSlot{"ephemeralContainers", i, fmt.Sprintf("ephemeral container %q", c.Name), common})
+	for i := range s.Spec.EphemeralContainers {
+		c := (*corev1.Container)(&s.Spec.EphemeralContainers[i].EphemeralContainerCommon)
+		slots = append(slots, containerSlot{"ephemeralContainers", i, "ephemeral container " + strconv.Quote(c.Name), c})
 	}
 	return slots
 }
@@ -51,16 +55,20 @@ func (s *Subject) containers(ephemeral bool) []containerSlot {
 // Images returns every place that names an image: init, ephemeral and ordinary containers and image
 // volumes, also such where the name is missing.
 func (s *Subject) Images() []ImageSlot {
-	var slots []ImageSlot
-	for _, c := range s.containers(true) {
+	containers := s.containers(true)
+	slots := make([]ImageSlot, 0, len(containers))
+	for i := range containers {
+		c := &containers[i]
+		index := strconv.Itoa(c.index)
 		slots = append(slots, ImageSlot{
-			Field:   s.Field(fmt.Sprintf("spec.%s[%d].image", c.list, c.index)),
-			Pointer: "/spec/" + c.list + "/" + strconv.Itoa(c.index) + "/image",
+			Field:   s.Field("spec." + c.list + "[" + index + "].image"),
+			Pointer: "/spec/" + c.list + "/" + index + "/image",
 			Image:   c.container.Image,
 			Owner:   c.owner,
 		})
 	}
-	for i, volume := range s.Spec.Volumes {
+	for i := range s.Spec.Volumes {
+		volume := &s.Spec.Volumes[i]
 		if volume.Image == nil {
 			continue
 		}

@@ -3,14 +3,11 @@ package policy_test
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 
-	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy"
 )
 
@@ -58,22 +55,7 @@ func BenchmarkNewSubject(b *testing.B) {
 }
 
 func BenchmarkEvaluate(b *testing.B) {
-	content, err := os.ReadFile("../../hack/bench/admission/rules/environment.yaml")
-	if err != nil {
-		b.Fatal(err)
-	}
-	var environment v1alpha1.Environment
-	if err := yaml.Unmarshal(content, &environment); err != nil {
-		b.Fatal(err)
-	}
-	compiler, err := policy.NewCompiler()
-	if err != nil {
-		b.Fatal(err)
-	}
-	ruleset, err := compiler.Compile(&environment)
-	if err != nil {
-		b.Fatal(err)
-	}
+	ruleset := fuzzedRules(b)
 	subject, err := policy.NewSubject(schema.GroupKind{Kind: "Pod"}, largePod(b))
 	if err != nil {
 		b.Fatal(err)

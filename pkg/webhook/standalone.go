@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -84,6 +85,8 @@ func serveFiles(ctx context.Context, options FileOptions, source *files.Source, 
 	if err != nil {
 		return err
 	}
+	// Reading the schemas of the configuration takes more memory than serving; it is given back at once.
+	debug.FreeOSMemory()
 	later, stop := stopping.after(ctx, options.DrainDelay, options.Clock, options.Log)
 	defer stop()
 	group, later := errgroup.WithContext(later)
