@@ -64,7 +64,12 @@ func (j *Judge) Validate(ctx context.Context, environment string, request *admis
 // Mutate answers a mutating review: digests for Pods, stamps for Releases and Approvals. Its patch
 // only adds what is missing or replaces what a client must not say itself; applied twice it changes nothing.
 func (j *Judge) Mutate(ctx context.Context, environment string, request *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
-	return j.answer(ctx, "mutate", environment, request, j.mutate)
+	response := j.answer(ctx, "mutate", environment, request, j.mutate)
+	// Of two audit annotations of one name the API server keeps the first, and the verdict comes second.
+	if response.Allowed && response.AuditAnnotations[AuditVerdict] != VerdictUndecided {
+		response.AuditAnnotations = nil
+	}
+	return response
 }
 
 // ValidateNamespace answers a validating review of the update of a Namespace that an environment selects by its
