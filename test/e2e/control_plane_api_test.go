@@ -20,7 +20,7 @@ func TestControlPlaneAPI(t *testing.T) {
 	}{
 		"a complete environment": {manifest: valid},
 		"a system namespace":     {strings.ReplaceAll(valid, "[api-test]", "[kube-system]"), "system namespaces"},
-		"no namespace":           {strings.ReplaceAll(valid, "[api-test]", "[]"), "spec.namespaces"},
+		"no namespace":           {strings.ReplaceAll(valid, "[api-test]", "[]"), "needs namespaces or a namespaceSelector"},
 		"signatures without pinned pods": {
 			strings.ReplaceAll(valid, "pin: Pods", "pin: Never"), "what was verified must be what runs"},
 		"a step that is both weight and pause": {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -64,8 +65,8 @@ func (r result) refusedBy(t *testing.T, rule string) {
 	r.want(t, 1, "["+rule+"]")
 }
 
-// mallory may do what developers may in the namespaces of the attempts, namespaces included, and nothing to Rune.
-func (h *harness) mallory(t *testing.T) {
+// trudy may do what developers may in the namespaces of the attempts, namespaces included, and nothing to Rune.
+func (h *harness) trudy(t *testing.T) {
 	t.Helper()
 	h.apply(t, "admin", "default", `
 apiVersion: rbac.authorization.k8s.io/v1
@@ -82,7 +83,7 @@ rules:
 - {apiGroups: [rune.runeframeos.com], resources: [exemptions], verbs: ["*"]}
 - {apiGroups: [rune.runeframeos.com], resources: [environments], verbs: [exempt]}
 `).want(t, 0)
-	h.user(t, "mallory", "bypass-developer")
+	h.user(t, "trudy", "bypass-developer")
 	h.user(t, "erin", "bypass-exempter")
 }
 
@@ -91,15 +92,22 @@ func TestControlPlaneBypass(t *testing.T) {
 	h := shared
 	h.crds(t)
 	h.fleets(t)
-	h.mallory(t)
+	h.trudy(t)
 	stop := h.process(t)
+	t.Cleanup(func() {
+		// Namespaces go only when nothing stays in them.
+		for _, name := range []string{"terminating", "finalized"} {
+			cmd := h.command(context.Background(), "admin", h.cluster.Kubectl, "patch", "pod", name, "-n", guarded, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+			_ = cmd.Run() // It is gone where the test came to its end.
+		}
+	})
 	// What stood before the rules did, and what was written while nobody judged.
 	h.namespaces(t, map[string]map[string]string{guarded: nil, approved: nil, outside: nil, selected: {"tier": "production"}})
 	for _, namespace := range []string{guarded, approved} {
 		h.apply(t, "admin", namespace, deploymentOf("before", 1, unbounded)).want(t, 0)
 		h.kubectl(t, "admin", "rollout", "status", "-n", namespace, "deployment/before", "--timeout=60s").want(t, 0)
 	}
-	h.apply(t, "mallory", guarded, exemption("handwritten", "handwritten", "1h", `, createdBy: {username: erin}, environment: `+guarded+`, seal: "v1:00"`)).want(t, 0)
+	h.apply(t, "trudy", guarded, exemption("handwritten", "handwritten", "1h", `, createdBy: {username: erin}, environment: `+guarded+`, seal: "v1:00"`)).want(t, 0)
 	h.apply(t, "admin", guarded, podOf("terminating", "containers: ["+goodContainer+"]", "finalizers: [example.com/stay]")).want(t, 0)
 	for name, manifest := range map[string]string{
 		guarded:  guardedEnvironment(guarded, "namespaces: ["+guarded+"]", "    exemptions: {maxValidity: 24h}"),
@@ -133,8 +141,8 @@ func TestControlPlaneBypass(t *testing.T) {
 func (h *harness) forgedAnnotation(t *testing.T) {
 	forged := `annotations: {rune.runeframeos.com/verified: "true", rune.runeframeos.com/exempt: "*", rune.runeframeos.com/release: web-1, ` +
 		`admission.rune.runeframeos.com/ignore: "true"}, labels: {rune.runeframeos.com/release: web-1}`
-	h.apply(t, "mallory", guarded, podOf("forged", "containers: ["+badContainer+"]", forged)).refusedBy(t, "registries")
-	h.apply(t, "mallory", approved, podOf("forged", "containers: ["+goodContainer+"]", forged)).refusedBy(t, "approval")
+	h.apply(t, "trudy", guarded, podOf("forged", "containers: ["+badContainer+"]", forged)).refusedBy(t, "registries")
+	h.apply(t, "trudy", approved, podOf("forged", "containers: ["+goodContainer+"]", forged)).refusedBy(t, "approval")
 }
 
 // forgedOwner: a person's Pod that names a ReplicaSet as its controller, with that one's own template, is judged like
@@ -146,7 +154,7 @@ func (h *harness) forgedOwner(t *testing.T) {
 	owner := fmt.Sprintf("ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: %s, uid: %s, controller: true, blockOwnerDeletion: true}], "+
 		"labels: {app: before, pod-template-hash: %q}", name, uid, hash)
 	for what, container := range map[string]string{"template of the owner": unbounded, "bounded": goodContainer} {
-		got := h.apply(t, "mallory", approved, podOf("forged", "containers: ["+container+"]", owner))
+		got := h.apply(t, "trudy", approved, podOf("forged", "containers: ["+container+"]", owner))
 		if got.code == 0 || !strings.Contains(got.stderr, "[approval]") {
 			t.Errorf("with the %s:\n%s", what, got)
 		}
@@ -154,10 +162,10 @@ func (h *harness) forgedOwner(t *testing.T) {
 }
 
 func (h *harness) scaleDownWithImage(t *testing.T) {
-	h.apply(t, "mallory", guarded, deploymentOf("shrinking", 2, goodContainer)).want(t, 0)
-	h.apply(t, "mallory", guarded, deploymentOf("shrinking", 1, badContainer)).refusedBy(t, "registries")
-	h.apply(t, "mallory", guarded, deploymentOf("shrinking", 0, badContainer)).refusedBy(t, "registries")
-	h.apply(t, "mallory", guarded, deploymentOf("shrinking", 1, goodContainer)).want(t, 0)
+	h.apply(t, "trudy", guarded, deploymentOf("shrinking", 2, goodContainer)).want(t, 0)
+	h.apply(t, "trudy", guarded, deploymentOf("shrinking", 1, badContainer)).refusedBy(t, "registries")
+	h.apply(t, "trudy", guarded, deploymentOf("shrinking", 0, badContainer)).refusedBy(t, "registries")
+	h.apply(t, "trudy", guarded, deploymentOf("shrinking", 1, goodContainer)).want(t, 0)
 }
 
 // patchPod patches a subresource of a Pod.
@@ -167,30 +175,30 @@ func (h *harness) patchPod(t *testing.T, user, name, subresource, patch string) 
 }
 
 func (h *harness) ephemeralContainer(t *testing.T) {
-	h.apply(t, "mallory", guarded, podOf("debugged", "containers: ["+goodContainer+"]")).want(t, 0)
+	h.apply(t, "trudy", guarded, podOf("debugged", "containers: ["+goodContainer+"]")).want(t, 0)
 	patch := func(container string) string { return `{"spec":{"ephemeralContainers":[` + container + `]}}` }
-	h.patchPod(t, "mallory", "debugged", "ephemeralcontainers", patch(`{"name":"debug","image":"`+foreignImage+`"}`)).refusedBy(t, "registries")
-	h.patchPod(t, "mallory", "debugged", "ephemeralcontainers",
+	h.patchPod(t, "trudy", "debugged", "ephemeralcontainers", patch(`{"name":"debug","image":"`+foreignImage+`"}`)).refusedBy(t, "registries")
+	h.patchPod(t, "trudy", "debugged", "ephemeralcontainers",
 		patch(`{"name":"debug","image":"`+goodImage+`","securityContext":{"privileged":true}}`)).refusedBy(t, "podSecurity")
-	h.patchPod(t, "mallory", "debugged", "ephemeralcontainers", patch(`{"name":"debug","image":"`+goodImage+`"}`)).want(t, 0)
+	h.patchPod(t, "trudy", "debugged", "ephemeralcontainers", patch(`{"name":"debug","image":"`+goodImage+`"}`)).want(t, 0)
 }
 
 func (h *harness) imageVolume(t *testing.T) {
 	volumes := func(image string) string {
 		return "containers: [" + goodContainer + `], volumes: [{name: data, image: {reference: "` + image + `"}}]`
 	}
-	h.apply(t, "mallory", guarded, podOf("with-volume", volumes(foreignImage))).refusedBy(t, "registries")
-	h.apply(t, "mallory", guarded, podOf("with-volume", volumes(goodImage))).want(t, 0)
+	h.apply(t, "trudy", guarded, podOf("with-volume", volumes(foreignImage))).refusedBy(t, "registries")
+	h.apply(t, "trudy", guarded, podOf("with-volume", volumes(goodImage))).want(t, 0)
 }
 
 // resizeBeyond asks for a Pod that no node has: one that runs without a kubelet cannot be resized.
 func (h *harness) resizeBeyond(t *testing.T) {
-	h.apply(t, "mallory", guarded, podOf("resized", "nodeSelector: {none: such}, containers: ["+goodContainer+"]")).want(t, 0)
+	h.apply(t, "trudy", guarded, podOf("resized", "nodeSelector: {none: such}, containers: ["+goodContainer+"]")).want(t, 0)
 	patch := func(memory string) string {
 		return `{"spec":{"containers":[{"name":"app","resources":{"requests":{"memory":"64Mi"},"limits":{"memory":"` + memory + `"}}}]}}`
 	}
-	h.patchPod(t, "mallory", "resized", "resize", patch("1Gi")).refusedBy(t, "resources")
-	h.patchPod(t, "mallory", "resized", "resize", patch("128Mi")).want(t, 0)
+	h.patchPod(t, "trudy", "resized", "resize", patch("1Gi")).refusedBy(t, "resources")
+	h.patchPod(t, "trudy", "resized", "resize", patch("128Mi")).want(t, 0)
 }
 
 func (h *harness) registrySpellings(t *testing.T) {
@@ -201,25 +209,25 @@ func (h *harness) registrySpellings(t *testing.T) {
 		"registry.example.com/web:v1@evil.org/web", "xregistry.example.com/web:v1", "registryXexample.com/web:v1",
 	} {
 		spec := fmt.Sprintf("containers: [{name: app, image: %q, resources: {limits: {memory: 64Mi}}}]", image)
-		if got := h.apply(t, "mallory", guarded, podOf("spelled", spec)); got.code == 0 || !strings.Contains(got.stderr, "[registries]") {
+		if got := h.apply(t, "trudy", guarded, podOf("spelled", spec)); got.code == 0 || !strings.Contains(got.stderr, "[registries]") {
 			t.Errorf("image %s:\n%s", image, got)
 		}
 	}
 	spec := `containers: [{name: app, image: "REGISTRY.example.COM/web:v1", resources: {limits: {memory: 64Mi}}}]`
-	h.apply(t, "mallory", guarded, podOf("spelled", spec)).want(t, 0)
+	h.apply(t, "trudy", guarded, podOf("spelled", spec)).want(t, 0)
 }
 
 // terminatingPod: a finalizer keeps a Pod, which runs on, beyond its deletion.
 func (h *harness) terminatingPod(t *testing.T) {
-	h.kubectl(t, "mallory", "delete", "pod", "terminating", "-n", guarded, "--wait=false").want(t, 0)
+	h.kubectl(t, "trudy", "delete", "pod", "terminating", "-n", guarded, "--wait=false").want(t, 0)
 	if when := h.get(t, "{.metadata.deletionTimestamp}", "pod", "terminating", "-n", guarded); when == "" {
 		t.Fatal("the Pod has no deletionTimestamp")
 	}
-	h.patchPod(t, "mallory", "terminating", "ephemeralcontainers",
+	h.patchPod(t, "trudy", "terminating", "ephemeralcontainers",
 		`{"spec":{"ephemeralContainers":[{"name":"debug","image":"`+foreignImage+`"}]}}`).refusedBy(t, "registries")
-	h.kubectl(t, "mallory", "patch", "pod", "terminating", "-n", guarded, "-p",
+	h.kubectl(t, "trudy", "patch", "pod", "terminating", "-n", guarded, "-p",
 		`{"spec":{"containers":[{"name":"app","image":"`+foreignImage+`"}]}}`).refusedBy(t, "registries")
-	h.kubectl(t, "mallory", "patch", "pod", "terminating", "-n", guarded, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`).want(t, 0)
+	h.kubectl(t, "trudy", "patch", "pod", "terminating", "-n", guarded, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`).want(t, 0)
 	eventually(t, "the Pod to go", func() string {
 		return h.get(t, "{.items[*].metadata.name}", "pods", "-n", guarded, "--field-selector=metadata.name=terminating")
 	})
@@ -230,7 +238,7 @@ func (h *harness) nativeSidecar(t *testing.T) {
 		"init container": `{name: setup, image: "` + foreignImage + `", resources: {limits: {memory: 64Mi}}}`,
 		"native sidecar": `{name: proxy, image: "` + foreignImage + `", restartPolicy: Always, resources: {limits: {memory: 64Mi}}}`,
 	} {
-		got := h.apply(t, "mallory", guarded, podOf("accompanied", "containers: ["+goodContainer+"], initContainers: ["+container+"]"))
+		got := h.apply(t, "trudy", guarded, podOf("accompanied", "containers: ["+goodContainer+"], initContainers: ["+container+"]"))
 		if got.code == 0 || !strings.Contains(got.stderr, "[registries]") {
 			t.Errorf("with a foreign %s:\n%s", what, got)
 		}
@@ -241,19 +249,19 @@ func (h *harness) declaredKind(t *testing.T) {
 	fleet := func(container string) string {
 		return "{apiVersion: corpus.example.com/v1, kind: Fleet, metadata: {name: fleet}, spec: {template: {spec: {containers: [" + container + "]}}}}"
 	}
-	h.apply(t, "mallory", guarded, fleet(badContainer)).refusedBy(t, "registries")
-	h.apply(t, "mallory", guarded, fleet(goodContainer)).want(t, 0)
-	h.apply(t, "mallory", guarded, fleet(badContainer)).refusedBy(t, "registries")
+	h.apply(t, "trudy", guarded, fleet(badContainer)).refusedBy(t, "registries")
+	h.apply(t, "trudy", guarded, fleet(goodContainer)).want(t, 0)
+	h.apply(t, "trudy", guarded, fleet(badContainer)).refusedBy(t, "registries")
 }
 
 func (h *harness) mirrorPod(t *testing.T) {
-	h.apply(t, "mallory", guarded, podOf("mirror", "nodeName: nowhere, containers: ["+badContainer+"]",
+	h.apply(t, "trudy", guarded, podOf("mirror", "nodeName: nowhere, containers: ["+badContainer+"]",
 		`annotations: {kubernetes.io/config.mirror: abc, kubernetes.io/config.source: file}`)).refusedBy(t, "registries")
 }
 
 // hostileJSON: bodies that two parsers could read differently. What is stored is what was judged.
 func (h *harness) hostileJSON(t *testing.T) {
-	client := h.raw(t, "mallory")
+	client := h.raw(t, "trudy")
 	good := `[{"name":"app","image":"` + goodImage + `","resources":{"limits":{"memory":"64Mi"}}}]`
 	bad := strings.Replace(good, goodImage, foreignImage, 1)
 	tests := map[string]struct {
