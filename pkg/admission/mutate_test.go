@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/runeframeos/kubectl-rune/pkg/admission"
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
 
@@ -95,5 +96,19 @@ func TestNothingIsPinnedWhereTheRulesDoNotAsk(t *testing.T) {
 	w.environment.Spec.Rules.Images = &v1alpha1.ImageRules{Pin: v1alpha1.PinNever}
 	if response, _ := w.mutate(review{object: podOf("r.local/web:v1"), user: user("ann")}); response.Patch != nil {
 		t.Errorf("patch = %s, want none", response.Patch)
+	}
+}
+
+// Both sides' entries have one name, and of two audit annotations of one key the API server keeps the first.
+func TestTheMutatingSideLeavesTheAuditAnnotationsToTheVerdict(t *testing.T) {
+	w := newWorld(t)
+	signaturesOnly(w)
+	response, patched := w.mutate(review{object: podOf("r.local/web:v1"), user: user("ann")})
+	requireAllowed(t, response)
+	if len(response.AuditAnnotations) > 0 {
+		t.Errorf("the mutating side annotates %v, want nothing", response.AuditAnnotations)
+	}
+	if verdict := w.validate(review{object: patched, user: user("ann")}).AuditAnnotations[admission.AuditVerdict]; verdict != admission.VerdictAllowed {
+		t.Errorf("the validating side annotates the verdict %q", verdict)
 	}
 }
