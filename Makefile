@@ -60,8 +60,8 @@ cluster-status: runecluster ## Show the embedded cluster
 ##@ Test it
 
 .PHONY: test
-test: ## All that CI runs: verify, unit, check-profile, test-control-plane, test-node, krew-test
-	@hack/stages.sh verify unit check-profile test-control-plane test-node krew-test
+test: ## All that CI runs: verify, unit, fuzz, check-profile, test-control-plane, test-node, krew-test
+	@hack/stages.sh verify unit fuzz check-profile test-control-plane test-node krew-test
 
 .PHONY: unit
 unit: ## Tests without a cluster (RACE=1 adds the race detector, ARGS='-run X' selects)
@@ -90,7 +90,7 @@ krew-test: build runecluster ## Package the plugin and install it with real krew
 	@VERSION='$(VERSION)' hack/krew-test.sh
 
 .PHONY: fuzz
-fuzz: ## Fuzz what reads and judges untrusted objects (FUZZTIME=10s for each fuzzer)
+fuzz: ## Fuzz what reads and judges untrusted objects (FUZZTIME=3s for each fuzzer)
 	@hack/fuzz.sh
 
 .PHONY: bench

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-fuzztime=${FUZZTIME:-10s}
+fuzztime=${FUZZTIME:-3s}
 for package in ./pkg/policy ./pkg/policy/image ./pkg/policy/rawjson ./pkg/admission ./pkg/webhook; do
   fuzzers=$(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true)
   for fuzzer in $fuzzers; do
