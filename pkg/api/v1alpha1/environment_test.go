@@ -1,6 +1,7 @@
 package v1alpha1_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -51,5 +52,26 @@ func TestOwner(t *testing.T) {
 				t.Errorf("Owner = %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestCovering(t *testing.T) {
+	born := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	all := []v1alpha1.Environment{
+		{ObjectMeta: metav1.ObjectMeta{Name: "young", CreationTimestamp: metav1.NewTime(born)}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "old", CreationTimestamp: metav1.NewTime(born.Add(-time.Hour))}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "naming", CreationTimestamp: metav1.NewTime(born)}, Spec: v1alpha1.EnvironmentSpec{Namespaces: []string{"pay"}}},
+	}
+	for i := range all[:2] {
+		all[i].Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"stage": "live"}}
+	}
+	for namespace, want := range map[string]string{"shop": "old young", "pay": "naming", "kube-system": ""} {
+		var names []string
+		for _, e := range v1alpha1.Covering(all, namespace, map[string]string{"stage": "live"}) {
+			names = append(names, e.Name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("Covering(%s) = %q, want %q", namespace, got, want)
+		}
 	}
 }

@@ -37,28 +37,46 @@ func (e *Environment) Selects(namespace map[string]string) (bool, error) {
 	return selector.Matches(labels.Set(namespace)), nil
 }
 
-// Owner returns the Environment that a namespace belongs to, nil where there is none. One that lists it by
-// name goes before one that selects it by label; among equals the oldest counts, and of two equally old ones
-// the first by name. A selector that cannot be read selects nothing here.
-func Owner(environments []Environment, namespace string, namespaceLabels map[string]string) *Environment {
+// Covering returns the Environments whose rules count in a namespace: of those that list it by name the oldest
+// alone, else all that select it by label, the oldest first; of two equally old ones the first by name goes
+// before. A selector that cannot be read selects nothing here.
+func Covering(environments []Environment, namespace string, namespaceLabels map[string]string) []*Environment {
 	if slices.Contains(SystemNamespaces(), namespace) {
 		return nil
 	}
-	var owner *Environment
-	byName := false
+	var named *Environment
+	var selecting []*Environment
 	for i := range environments {
 		e := &environments[i]
-		named := e.HasNamespace(namespace)
-		if !named {
-			if selected, err := e.Selects(namespaceLabels); err != nil || !selected || byName {
-				continue
+		if e.HasNamespace(namespace) {
+			if named == nil || e.OlderThan(named) {
+				named = e
 			}
+			continue
 		}
-		if owner == nil || (named && !byName) || (named == byName && e.OlderThan(owner)) {
-			owner, byName = e, named
+		if selected, err := e.Selects(namespaceLabels); err == nil && selected {
+			selecting = append(selecting, e)
 		}
 	}
-	return owner
+	if named != nil {
+		return []*Environment{named}
+	}
+	slices.SortFunc(selecting, func(a, b *Environment) int {
+		if a.OlderThan(b) {
+			return -1
+		}
+		return 1
+	})
+	return selecting
+}
+
+// Owner returns the first of the Environments that cover a namespace, nil where there is none. Stamps and seals
+// are made in its name.
+func Owner(environments []Environment, namespace string, namespaceLabels map[string]string) *Environment {
+	if covering := Covering(environments, namespace, namespaceLabels); len(covering) > 0 {
+		return covering[0]
+	}
+	return nil
 }
 
 // OlderThan orders Environments by their creation, and those of one second by name.
