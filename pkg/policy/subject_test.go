@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -128,5 +129,16 @@ func TestVerdictMessageIsSortedAndTellsAll(t *testing.T) {
 	want := "environment \"production\" refuses Deployment \"web\": 2 violations\n  spec.a: is unsigned  [signatures]\n  spec.b: must set b  [resources]"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
+	}
+}
+
+func TestSubjectRefusesQuantitiesThatNobodyCanCompute(t *testing.T) {
+	deployment := schema.GroupKind{Group: "apps", Kind: "Deployment"}
+	for _, quantity := range []string{`"1e-2000000000"`, `1e-2000000000`, `"1e20000000"`} {
+		_, err := policy.NewSubject(deployment, fmt.Appendf(nil,
+			`{"metadata":{"name":"x"},"spec":{"template":{"spec":{"containers":[{"name":"app","resources":{"limits":{"cpu":%s}}}]}}}}`, quantity))
+		if err == nil || !strings.Contains(err.Error(), "spec.containers[0].resources.limits.cpu") {
+			t.Errorf("%s: error %v does not name the field", quantity, err)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/runeframeos/kubectl-rune/pkg/policy/rawjson"
 )
 
 // maxBytes of one file. An API server refuses objects of more than 3 MiB, so this is many of them.
@@ -102,6 +105,10 @@ func expand(file string, raw []byte, root *yaml.Node, offset int, defaults strin
 		return nil, at("", "is no Kubernetes object: apiVersion is missing")
 	case h.Kind == "":
 		return nil, at("", "is no Kubernetes object: kind is missing")
+	}
+	var long *rawjson.ExponentError
+	if errors.As(rawjson.CheckExponents(raw), &long) {
+		return nil, at(long.Path, long.Error())
 	}
 	if h.Items != nil && strings.HasSuffix(h.Kind, "List") {
 		return expandItems(file, h, locateValue(root, "items"), offset, depth)

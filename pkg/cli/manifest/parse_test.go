@@ -193,3 +193,10 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestAQuantityThatNobodyCanComputeIsRefusedWhereItStands(t *testing.T) {
+	_, problem := Parse("web.yaml", []byte(strings.Replace(deployment, "cpu: 1", `cpu: "1e-2000000000"`, 1)))
+	if problem == nil || problem.Line != 23 || !strings.Contains(problem.Message, "1e-2000000000") {
+		t.Errorf("problem %+v", problem)
+	}
+}

@@ -15,11 +15,14 @@ import (
 
 	apimachineryvalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/configuration"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/rawjson"
 )
 
 // Set is what a directory holds, each kind sorted by name.
@@ -152,7 +155,10 @@ func (c *collector) document(ctx context.Context, where string, document []byte)
 
 // object checks one document and adds it to the set.
 func (c *collector) object(ctx context.Context, kind string, schema *schema, data []byte) []error {
-	add := func(target any, keep func()) []error {
+	if err := rawjson.CheckExponents(data); err != nil {
+		return []error{err}
+	}
+	add := func(target any, problems func() []configuration.Problem, keep func()) []error {
 		strict, err := kjson.UnmarshalStrict(data, target, kjson.DisallowUnknownFields, kjson.DisallowDuplicateFields)
 		if err != nil {
 			return []error{err}
@@ -174,15 +180,27 @@ func (c *collector) object(ctx context.Context, kind string, schema *schema, dat
 		if err := json.Unmarshal(completed, target); err != nil {
 			return []error{err}
 		}
+		if errs := invalid(problems()); len(errs) > 0 {
+			return errs
+		}
 		keep()
 		return nil
 	}
 	if kind == v1alpha1.KindEnvironment {
 		var environment v1alpha1.Environment
-		return add(&environment, func() { c.set.Environments = append(c.set.Environments, environment) })
+		return add(&environment, func() []configuration.Problem { return configuration.Environment(&environment) }, func() { c.set.Environments = append(c.set.Environments, environment) })
 	}
 	var policy v1alpha1.ImagePolicy
-	return add(&policy, func() { c.set.ImagePolicies = append(c.set.ImagePolicies, policy) })
+	return add(&policy, func() []configuration.Problem { return configuration.ImagePolicy(&policy) }, func() { c.set.ImagePolicies = append(c.set.ImagePolicies, policy) })
+}
+
+// invalid puts problems into the form in which a schema's come.
+func invalid(problems []configuration.Problem) []error {
+	errs := make([]error, len(problems))
+	for i, p := range problems {
+		errs[i] = &field.Error{Type: field.ErrorTypeInvalid, Field: p.Field, BadValue: field.OmitValueType{}, Detail: p.Message}
+	}
+	return errs
 }
 
 func inObject(title string, errs []error) []error {

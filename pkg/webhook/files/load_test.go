@@ -97,6 +97,7 @@ func TestProblemsNameTheirFile(t *testing.T) {
 		"no name":                 {with("{name: production}", "{}"), `metadata.name ""`},
 		"a bad name":              {with("{name: production}", "{name: Prod_1}"), `metadata.name "Prod_1"`},
 		"no YAML":                 {"{", "env.yaml: "},
+		"an endless quantity":     {with("level: restricted}", "level: restricted}\n    resources: {max: {cpu: \"1e-2000000000\"}}"), `spec.rules.resources.max.cpu: "1e-2000000000"`},
 		"a list":                  {"[1]", "env.yaml: "},
 		"a second document":       {production + "---\n" + with("rules:", "rulez:"), "env.yaml (document 2): Environment \"production\""},
 	}
