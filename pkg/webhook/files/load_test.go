@@ -32,7 +32,7 @@ spec:
   environments: [production]
   authorities:
   - name: release
-    key: {data: "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----\n"}
+    key: {data: "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEWRzqa7vedGrm1bLTLdrM2yyC9MRq\nWMA3VdsQU1njZ6kWYYzWIlfvVwTUvBwd3FGhtVEktOpSZ4u34etSpDjn+g==\n-----END PUBLIC KEY-----\n"}
 `
 
 func newLoader(t *testing.T) *Loader {
@@ -91,15 +91,17 @@ func TestProblemsNameTheirFile(t *testing.T) {
 		"a broken CEL rule":       {with("shop-prod", "kube-system"), "system namespaces"},
 		"a set with duplicates":   {with("[shop-prod]", "[a, a]"), "Duplicate value"},
 		"no namespaces":           {with("namespaces: [shop-prod]", "purpose: x"), "needs namespaces or a namespaceSelector"},
-		"another kind":            {with("kind: Environment", "kind: Release"), "Release is not read here"},
-		"another version":         {with("v1alpha1", "v9"), "rune.runeframeos.com/v9 Environment is not read here"},
-		"no kind":                 {"a: 1", "an object without apiVersion an object without kind is not read here"},
-		"no name":                 {with("{name: production}", "{}"), `metadata.name ""`},
-		"a bad name":              {with("{name: production}", "{name: Prod_1}"), `metadata.name "Prod_1"`},
-		"no YAML":                 {"{", "env.yaml: "},
-		"an endless quantity":     {with("level: restricted}", "level: restricted}\n    resources: {max: {cpu: \"1e-2000000000\"}}"), `spec.rules.resources.max.cpu: "1e-2000000000"`},
-		"a list":                  {"[1]", "env.yaml: "},
-		"a second document":       {production + "---\n" + with("rules:", "rulez:"), "env.yaml (document 2): Environment \"production\""},
+		"a selector that cannot be read": {with("namespaces: [shop-prod]", "namespaceSelector: {matchExpressions: [{key: tier, operator: Inn, values: [prod]}]}"),
+			`spec.namespaceSelector: Invalid value: "Inn" is not a valid label selector operator`},
+		"another kind":        {with("kind: Environment", "kind: Release"), "Release is not read here"},
+		"another version":     {with("v1alpha1", "v9"), "rune.runeframeos.com/v9 Environment is not read here"},
+		"no kind":             {"a: 1", "an object without apiVersion an object without kind is not read here"},
+		"no name":             {with("{name: production}", "{}"), `metadata.name ""`},
+		"a bad name":          {with("{name: production}", "{name: Prod_1}"), `metadata.name "Prod_1"`},
+		"no YAML":             {"{", "env.yaml: "},
+		"an endless quantity": {with("level: restricted}", "level: restricted}\n    resources: {max: {cpu: \"1e-2000000000\"}}"), `spec.rules.resources.max.cpu: "1e-2000000000"`},
+		"a list":              {"[1]", "env.yaml: "},
+		"a second document":   {production + "---\n" + with("rules:", "rulez:"), "env.yaml (document 2): Environment \"production\""},
 	}
 	loader := newLoader(t)
 	for name, test := range tests {
