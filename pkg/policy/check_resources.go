@@ -130,7 +130,7 @@ func resourceKey(resource corev1.ResourceName) string {
 // copied tells whether a request equals the limit. In Pods the API server makes a limit the absent request before
 // anybody judges it, in files and templates nobody did: one that is too large is told of the limit alone.
 func copied(resources corev1.ResourceRequirements, resource corev1.ResourceName) bool {
-	// As they count, not as they are written: to compare 1e2000000000 with anything else takes for ever.
+	// As they count, not as they are written: to compare huge powers of ten exactly costs time and memory.
 	request := amount(resources.Requests, resource)
 	return request.Cmp(amount(resources.Limits, resource)) == 0
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // largestExponent is the power of ten above which a quantity counts as the largest one. To compare it exactly
-// costs time and memory in proportion to the exponent, and anyone may write 1e2000000000.
+// costs time and memory in proportion to the exponent, and anyone may write 1e999; rawjson.CheckExponents refuses what is beyond.
 const largestExponent = 24
 
 // bound is a bound of one resource.
