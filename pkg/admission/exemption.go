@@ -118,6 +118,12 @@ func (j *Judge) judgeExemption(ctx context.Context, name string, request *admiss
 		refuse("spec.expiresAt", "%s is too far away: environment %q allows Exemptions for %s, until %s at most",
 			end.UTC().Format(time.RFC3339), name, longest, now.Add(longest).UTC().Format(time.RFC3339))
 	}
+	if !canBeExempt(environment, e.Spec.Workload.Kind) {
+		refuse("spec.workload.kind", "%q is no kind that is judged in environment %q: write it as in a manifest, such as Deployment", e.Spec.Workload.Kind, name)
+	}
+	if strings.TrimSpace(e.Spec.Reason) == "" {
+		refuse("spec.reason", "must say why")
+	}
 	if len(e.Spec.Rules) == 0 {
 		refuse("spec.rules", "must name the rules that are lifted")
 	}
@@ -135,6 +141,16 @@ func (j *Judge) judgeExemption(ctx context.Context, name string, request *admiss
 			request.UserInfo.Username, v1alpha1.VerbExempt, v1alpha1.GroupName, name)
 	}
 	return violations, nil
+}
+
+// canBeExempt tells whether objects of a kind are judged in an environment.
+func canBeExempt(environment *v1alpha1.Environment, kind string) bool {
+	for _, group := range []string{"", "apps", "batch"} {
+		if policy.Covers(schema.GroupKind{Group: group, Kind: kind}) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(environment.Spec.WorkloadKinds, func(declared v1alpha1.WorkloadKind) bool { return declared.Kind == kind })
 }
 
 func longestExemption(environment *v1alpha1.Environment) time.Duration {

@@ -65,6 +65,8 @@ func TestWhatAnExemptionMayNotBe(t *testing.T) {
 		"without a name of its own":          {object: strings.Replace(string(exemption("", "Deployment", "web", "resources")), `"name":""`, `"generateName":"tmp-"`, 1), refusal: "not generateName"},
 		"of a rule that there is not":        {object: string(exemption("tmp", "Deployment", "web", "everything")), refusal: `there is no rule "everything"`},
 		"of a custom rule that there is not": {object: string(exemption("tmp", "Deployment", "web", "custom/none")), refusal: `has no custom rule "none"`},
+		"of a kind that nobody judges":       {object: string(exemption("tmp", "deployment", "web", "resources")), refusal: `"deployment" is no kind that is judged`},
+		"without a reason":                   {object: strings.Replace(string(exemption("tmp", "Deployment", "web", "resources")), "until the fix", "   ", 1), refusal: "spec.reason: must say why"},
 		"of approval":                        {object: string(exemption("tmp", "Deployment", "web", "approval")), refusal: `rule "approval" can be lifted by nobody`},
 		"of access":                          {object: string(exemption("tmp", "Deployment", "web", "access")), refusal: `rule "access" can be lifted by nobody`},
 		"that ended before": {
