@@ -38,7 +38,7 @@ type Loader struct {
 
 // NewLoader compiles the schemas.
 func NewLoader() (*Loader, error) {
-	all, err := schemas()
+	all, err := schemas(v1alpha1.KindEnvironment, v1alpha1.KindImagePolicy)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package files
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -26,8 +27,8 @@ type schema struct {
 	rules      *cel.Validator
 }
 
-// schemas returns the schema of each kind that files may hold, from the CRDs of this build.
-func schemas() (map[string]*schema, error) {
+// schemas returns the schema of each of some kinds, from the CRDs of this build.
+func schemas(kinds ...string) (map[string]*schema, error) {
 	crds, err := manifests.CRDs()
 	if err != nil {
 		return nil, err
@@ -39,7 +40,7 @@ func schemas() (map[string]*schema, error) {
 			return nil, fmt.Errorf("reading the embedded %s: %w", file.Name, err)
 		}
 		kind := crd.Spec.Names.Kind
-		if kind != v1alpha1.KindEnvironment && kind != v1alpha1.KindImagePolicy {
+		if !slices.Contains(kinds, kind) {
 			continue
 		}
 		for i := range crd.Spec.Versions {
