@@ -217,22 +217,7 @@ func TestWithConfigurationTheClusterIsLeftAlone(t *testing.T) {
 }
 
 func TestWithoutConfigurationTheClusterIsAsked(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		answers := map[string]string{
-			"/apis/rune.runeframeos.com/v1alpha1/environments": `{"apiVersion":"rune.runeframeos.com/v1alpha1","kind":"EnvironmentList","items":[` +
-				`{"metadata":{"name":"live"},"spec":{"namespaceSelector":{"matchLabels":{"stage":"live"}},"rules":{"images":{"denyTags":["latest"],"pin":"Never"}}}}]}`,
-			"/api/v1/namespaces/shop": `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop","labels":{"stage":"live"}}}`,
-		}
-		answer, known := answers[r.URL.Path]
-		if !known {
-			w.WriteHeader(http.StatusNotFound)
-			answer = `{"apiVersion":"v1","kind":"Status","status":"Failure","reason":"NotFound","code":404}`
-		}
-		_, _ = w.Write([]byte(answer))
-	}))
-	defer server.Close()
-	files := map[string]string{"web.yaml": bad + "---\n" + strings.ReplaceAll(bad, "namespace: shop", "namespace: other"), "kubeconfig": kubeconfig(server.URL)}
+	files := map[string]string{"web.yaml": bad + "---\n" + strings.ReplaceAll(bad, "namespace: shop", "namespace: other"), "kubeconfig": kubeconfig(cluster(t))}
 	code, out, errOut := run(t, files, "", "-f", "web.yaml")
 	if code != exit.Denied || !strings.Contains(errOut, `environment "live": 1 violation in 1 object`) || !strings.Contains(out, `namespace "other" is in no environment`) {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errOut)

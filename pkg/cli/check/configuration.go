@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -34,6 +35,15 @@ func (w *world) configuration(ctx context.Context, object *manifest.Object) []re
 	return found
 }
 
+// own checks an Exemption, Release or Approval as the API server would, by its schema.
+func (w *world) own(ctx context.Context, object *manifest.Object) []report.Invalid {
+	var found []report.Invalid
+	for _, err := range w.objects.Validate(ctx, object.Kind, object.JSON) {
+		found = append(found, inFields(err)...)
+	}
+	return found
+}
+
 // inFields splits a joined error into one Invalid for each cause.
 func inFields(err error) []report.Invalid {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only the outermost is taken apart
@@ -55,6 +65,10 @@ func ofConfiguration(err error) report.Invalid {
 	var unknown kjson.FieldError
 	if errors.As(err, &unknown) {
 		return report.Invalid{Field: unknown.FieldPath(), Message: "the kind has no such field: is it misspelt, or in the wrong place?"}
+	}
+	var decoding *json.UnmarshalTypeError
+	if errors.As(err, &decoding) {
+		return ofDecoding(err)
 	}
 	return report.Invalid{Message: strings.TrimPrefix(err.Error(), virtualName+": ")}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,56 +86,85 @@ func named(environments []v1alpha1.Environment, name string) (*v1alpha1.Environm
 	return nil, fmt.Errorf("environment %q does not exist: there are %s", name, strings.Join(names, ", "))
 }
 
-// membership tells which environment a namespace belongs to.
+// membership tells which environments a namespace belongs to.
 type membership struct {
 	environments []v1alpha1.Environment
-	// labels of namespaces, by name, out of the manifests.
-	labels map[string]map[string]string
-	// live reads the labels of a namespace that the manifests do not hold; nil without a cluster.
+	// labels of the Namespaces among the manifests, by name, in their order.
+	labels map[string][]map[string]string
+	// live reads the labels of a namespace; nil without a cluster.
 	live func(ctx context.Context, namespace string) (map[string]string, error)
 
-	owners map[string]*v1alpha1.Environment
+	known map[string][]*v1alpha1.Environment
 }
 
-// owner returns the Environment of a namespace, nil where there is none.
-func (m *membership) owner(ctx context.Context, namespace string) (*v1alpha1.Environment, error) {
-	if owner, known := m.owners[namespace]; known {
-		return owner, nil
+// covering returns the Environments whose rules count in a namespace: by the labels that it has, and by those that it
+// will have with the manifests. A namespace cannot leave its rules by a label in a file, and cannot enter others unjudged.
+func (m *membership) covering(ctx context.Context, namespace string) ([]*v1alpha1.Environment, error) {
+	if covering, known := m.known[namespace]; known {
+		return covering, nil
 	}
-	labels, err := m.labelsOf(ctx, namespace)
+	sets, err := m.labelsOf(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
-	owner := v1alpha1.Owner(m.environments, namespace, labels)
-	m.owners[namespace] = owner
-	return owner, nil
+	var covering []*v1alpha1.Environment
+	for _, labels := range sets {
+		for _, environment := range v1alpha1.Covering(m.environments, namespace, labels) {
+			if !slices.Contains(covering, environment) {
+				covering = append(covering, environment)
+			}
+		}
+	}
+	m.known[namespace] = covering
+	return covering, nil
 }
 
-// labelsOf reads labels only where a selector could match them.
-func (m *membership) labelsOf(ctx context.Context, namespace string) (map[string]string, error) {
-	if labels, known := m.labels[namespace]; known {
-		return labels, nil
-	}
-	// The API server gives every namespace its name as a label.
-	labels := map[string]string{corev1.LabelMetadataName: namespace}
+// labelsOf returns the labels of a namespace as they are, and as they will be after each manifest of it: what a manifest
+// does not name stays. Live ones are read only where a selector could match them.
+func (m *membership) labelsOf(ctx context.Context, namespace string) ([]map[string]string, error) {
+	labels := map[string]string{}
 	selected := slices.ContainsFunc(m.environments, func(e v1alpha1.Environment) bool { return e.SelectsByLabel() })
 	listed := slices.ContainsFunc(m.environments, func(e v1alpha1.Environment) bool { return e.HasNamespace(namespace) })
-	if m.live == nil || !selected || listed {
-		return labels, nil
+	live := m.live != nil && selected && !listed
+	if live {
+		found, err := m.live(ctx, namespace)
+		if err != nil {
+			return nil, err
+		}
+		labels = found
 	}
-	return m.live(ctx, namespace)
+	var sets []map[string]string
+	if live || len(m.labels[namespace]) == 0 {
+		sets = append(sets, withName(labels, namespace))
+	}
+	for _, written := range m.labels[namespace] {
+		labels = maps.Clone(labels)
+		maps.Copy(labels, written)
+		sets = append(sets, withName(labels, namespace))
+	}
+	return sets, nil
 }
 
-// liveLabels reads the labels of a namespace; one that does not exist has those that it would be created with.
+// withName gives labels that which the API server gives every namespace; nobody can give it another value.
+func withName(labels map[string]string, namespace string) map[string]string {
+	labels = maps.Clone(labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[corev1.LabelMetadataName] = namespace
+	return labels
+}
+
+// liveLabels reads the labels of a namespace; one that does not exist has none.
 func liveLabels(connection *connect.Connection) func(context.Context, string) (map[string]string, error) {
 	return func(ctx context.Context, namespace string) (map[string]string, error) {
 		found, err := connection.Kube.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			return map[string]string{corev1.LabelMetadataName: namespace}, nil
+			return map[string]string{}, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading the labels of namespace %q, which may select an environment: %w", namespace, err)
 		}
-		return found.Labels, nil
+		return withName(found.Labels, namespace), nil
 	}
 }

@@ -19,6 +19,8 @@ type question struct {
 	object    *manifest.Object
 	namespace string
 	ruleset   *policy.Ruleset
+	// again tells that the question before is about the same object, and has looked at its fields.
+	again bool
 }
 
 // deferred are the rules that are about a request, or need a registry.
@@ -54,7 +56,7 @@ func (o *Options) judge(ctx context.Context, set *manifest.Set, w *world) (*repo
 	}
 	for i, result := range results {
 		switch {
-		case questions[i].ruleset != nil || result.Err != nil || isConfiguration(questions[i].object):
+		case questions[i].ruleset != nil || result.Err != nil || isConfiguration(questions[i].object) || isRunes(questions[i].object):
 			found.Results = append(found.Results, result)
 		default:
 			if len(result.Invalid) > 0 {
@@ -68,35 +70,57 @@ func (o *Options) judge(ctx context.Context, set *manifest.Set, w *world) (*repo
 	return found, nil
 }
 
-// questions finds the rules for every object. Objects with pods that no environment asks about are noted as skipped.
+// questions finds the rules for every object, one question for each environment that covers its namespace. Objects with
+// pods that no environment asks about are noted as skipped.
 func (o *Options) questions(ctx context.Context, set *manifest.Set, w *world, found *report.Report) ([]question, error) {
 	questions := make([]question, 0, len(set.Objects))
 	for _, object := range set.Objects {
-		q := question{object: object, namespace: o.namespaceOf(object)}
-		if w.covers(object.GroupKind()) {
-			environment := w.chosen
-			var err error
-			if environment == nil {
-				if environment, err = w.member.owner(ctx, q.namespace); err != nil {
-					return nil, err
-				}
-			}
-			if environment == nil {
-				found.Skipped = append(found.Skipped, report.Skipped{
-					Object: nameOf(object, q.namespace), Source: source(object), Reason: unowned(q.namespace)})
-			} else if q.ruleset, err = w.ruleset(environment); err != nil {
-				return nil, err
-			}
-			if q.ruleset != nil && !q.ruleset.Covers(object.GroupKind()) {
-				q.ruleset = nil
-				found.Skipped = append(found.Skipped, report.Skipped{
-					Object: nameOf(object, q.namespace), Source: source(object),
-					Reason: fmt.Sprintf("environment %q does not declare the kind in spec.workloadKinds", environment.Name)})
-			}
+		namespace := o.namespaceOf(object)
+		skip := func(reason string) {
+			found.Skipped = append(found.Skipped, report.Skipped{Object: nameOf(object, namespace), Source: source(object), Reason: reason})
 		}
-		questions = append(questions, q)
+		asked, err := o.asked(ctx, w, object, namespace, skip)
+		if err != nil {
+			return nil, err
+		}
+		if len(asked) == 0 {
+			asked = []*policy.Ruleset{nil}
+		}
+		for i, ruleset := range asked {
+			questions = append(questions, question{object: object, namespace: namespace, ruleset: ruleset, again: i > 0})
+		}
 	}
 	return questions, nil
+}
+
+// asked returns the rules that an object is judged by; it calls skip with the reason where there are none for pods.
+func (o *Options) asked(ctx context.Context, w *world, object *manifest.Object, namespace string, skip func(reason string)) ([]*policy.Ruleset, error) {
+	if !w.covers(object.GroupKind()) {
+		return nil, nil
+	}
+	environments := []*v1alpha1.Environment{w.chosen}
+	if w.chosen == nil {
+		var err error
+		if environments, err = w.member.covering(ctx, namespace); err != nil {
+			return nil, err
+		}
+	}
+	if len(environments) == 0 {
+		skip(unowned(namespace))
+	}
+	var asked []*policy.Ruleset
+	for _, environment := range environments {
+		ruleset, err := w.ruleset(environment)
+		if err != nil {
+			return nil, err
+		}
+		if !ruleset.Covers(object.GroupKind()) {
+			skip(fmt.Sprintf("environment %q does not declare the kind in spec.workloadKinds", environment.Name))
+			continue
+		}
+		asked = append(asked, ruleset)
+	}
+	return asked, nil
 }
 
 // unowned says why no rules are asked of a namespace.
@@ -118,7 +142,14 @@ func (o *Options) answer(ctx context.Context, w *world, q question) report.Resul
 		result.Invalid = w.configuration(ctx, q.object)
 		return result
 	}
-	result.Invalid = invalid(q.object, o.Validate)
+	if isRunes(q.object) {
+		result.Invalid = w.own(ctx, q.object)
+		return result
+	}
+	problems := invalid(q.object, o.Validate)
+	if !q.again {
+		result.Invalid = problems
+	}
 	if q.ruleset == nil {
 		return result
 	}
@@ -126,7 +157,7 @@ func (o *Options) answer(ctx context.Context, w *world, q question) report.Resul
 	subject, err := q.ruleset.NewSubject(q.object.GroupKind(), q.object.JSON)
 	if err != nil {
 		// Where a field is of a wrong type that has been said already, and better.
-		if len(result.Invalid) == 0 {
+		if len(problems) == 0 {
 			result.Err = err
 		}
 		return result

@@ -22,7 +22,9 @@ type world struct {
 	compiler *policy.Compiler
 	// loader is nil where nothing asks for it; its schemas take a moment to compile.
 	loader *files.Loader
-	member *membership
+	// objects is nil where no manifest asks for it, likewise.
+	objects *files.Objects
+	member  *membership
 	// chosen by --environment; nil where each namespace's counts.
 	chosen *v1alpha1.Environment
 	// around are the Surroundings by namespace.
@@ -42,6 +44,11 @@ func (o *Options) newWorld(ctx context.Context, set *manifest.Set) (*world, erro
 			return nil, err
 		}
 	}
+	if slices.ContainsFunc(set.Objects, isRunes) {
+		if w.objects, err = files.NewObjects(); err != nil {
+			return nil, err
+		}
+	}
 	environments, err := o.environments(ctx, w.loader)
 	if err != nil {
 		return nil, err
@@ -56,7 +63,7 @@ func (o *Options) newWorld(ctx context.Context, set *manifest.Set) (*world, erro
 			return nil, err
 		}
 	}
-	w.member = &membership{environments: environments, labels: map[string]map[string]string{}, owners: map[string]*v1alpha1.Environment{}}
+	w.member = &membership{environments: environments, labels: map[string][]map[string]string{}, known: map[string][]*v1alpha1.Environment{}}
 	if o.connection != nil {
 		w.member.live = liveLabels(o.connection)
 	}
@@ -90,11 +97,7 @@ func (w *world) look(object *manifest.Object, namespace string) {
 	case schema.GroupKind{Kind: "Namespace"}:
 		var found corev1.Namespace
 		if json.Unmarshal(object.JSON, &found) == nil {
-			labels := map[string]string{corev1.LabelMetadataName: found.Name}
-			for key, value := range found.Labels {
-				labels[key] = value
-			}
-			w.member.labels[found.Name] = labels
+			w.member.labels[found.Name] = append(w.member.labels[found.Name], found.Labels)
 		}
 	case schema.GroupKind{Group: "policy", Kind: "PodDisruptionBudget"}:
 		var found policyv1.PodDisruptionBudget
@@ -154,4 +157,10 @@ func (o *Options) namespaceOf(object *manifest.Object) string {
 func isConfiguration(object *manifest.Object) bool {
 	return object.APIVersion == v1alpha1.GroupVersion().String() &&
 		(object.Kind == v1alpha1.KindEnvironment || object.Kind == v1alpha1.KindImagePolicy)
+}
+
+// isRunes tells whether an object is one of Rune's own that files.Objects judges.
+func isRunes(object *manifest.Object) bool {
+	return object.APIVersion == v1alpha1.GroupVersion().String() &&
+		slices.Contains([]string{v1alpha1.KindExemption, v1alpha1.KindRelease, v1alpha1.KindApproval}, object.Kind)
 }
