@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/utils/ptr"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/release"
@@ -230,6 +231,9 @@ func (p *preflight) judge(ctx context.Context) error {
 	}
 	if p.req.Strategy == v1alpha1.StrategyCanary {
 		canary := &Deployment{Deployment: *release.CanaryDeployment(&p.rel.Release, &p.live.Deployment), Template: to}
+		// At the size that it will have in the end: it starts with no pods, which an environment may refuse, and only
+		// the Release, which there is not yet, proves why.
+		canary.Spec.Replicas = ptr.To(release.Replicas(&p.live.Deployment))
 		// The Release has no UID yet, and an owner without one is invalid.
 		canary.OwnerReferences = nil
 		if _, err := p.ports.Workloads.CreateDeployment(ctx, canary, Write{DryRun: true}); err != nil {
