@@ -42,6 +42,8 @@ type Options struct {
 	Output    report.Format
 	// FailOn is the weakest degree whose violations make the command fail: enforce, warn or audit.
 	FailOn string
+	// AllowSkipped lets objects with pods pass that no rules were found for.
+	AllowSkipped bool
 	// Validate says what is done about unknown fields.
 	Validate Validation
 
@@ -64,7 +66,10 @@ from --config, and then no cluster and no network is needed, or from the cluster
 Judged at admission only, and named in the output: approval, access and signatures. Exemptions are not known here.
 PodDisruptionBudgets and HorizontalPodAutoscalers are looked for among the manifests, not in a cluster.
 
-Exit codes: 0 no violation that denies (see --fail-on), 1 something could not be read or holds unknown fields, 4 violations.`
+What the API server sets where a manifest is silent is set first. LimitRanges of a cluster are not known.
+
+Exit codes: 0 no violation that denies (see --fail-on), 1 something could not be read, holds unknown fields, or holds
+pods and is in no environment (see --allow-skipped), 4 violations.`
 
 const example = `  # Judge a directory by the Environments in files, without a cluster
   kubectl rune check -f manifests/ --config environments/
@@ -121,6 +126,7 @@ func (o *Options) addFlags(cmd *cobra.Command) {
 	f.StringSliceVar(&o.Config, "config", nil, "directory or file with Environments; repeatable; default: the cluster's")
 	f.StringVarP((*string)(&o.Output), "output", "o", string(o.Output), "output format: "+strings.Join(report.Formats(), ", "))
 	f.StringVar(&o.FailOn, "fail-on", o.FailOn, "weakest enforcement whose violations give exit code 4: enforce, warn or audit")
+	f.BoolVar(&o.AllowSkipped, "allow-skipped", false, "do not fail where objects with pods are in no environment or of an undeclared kind")
 	f.StringVar((*string)(&o.Validate), "validate", string(o.Validate), "what to do about fields that Kubernetes does not know: strict, warn or ignore")
 	// The only error is a flag that does not exist.
 	_ = cmd.MarkFlagFilename("filename", "yaml", "yml", "json")
@@ -217,8 +223,22 @@ func (o *Options) outcome(found *report.Report) error {
 		return fmt.Errorf("not everything could be judged:\n%s", strings.Join(unread, "\n"))
 	case found.Fails(o.threshold):
 		return exit.With(exit.Denied, nil)
-	case found.Broken():
-		return errors.New("manifests hold fields that an API server refuses: mend them (unknown fields alone are let through with --validate=warn)")
 	}
-	return nil
+	var errs []error
+	if found.Broken() {
+		errs = append(errs, errors.New("manifests hold fields that an API server refuses: mend them (unknown fields alone are let through with --validate=warn)"))
+	}
+	if len(found.Skipped) > 0 && !o.AllowSkipped {
+		errs = append(errs, unasked(len(found.Skipped)))
+	}
+	return errors.Join(errs...)
+}
+
+// unasked is the error of objects that hold pods and were judged by no rules: what nobody judged is not good.
+func unasked(skipped int) error {
+	objects := "1 object holds"
+	if skipped > 1 {
+		objects = fmt.Sprintf("%d objects hold", skipped)
+	}
+	return fmt.Errorf("%s pods and no rules were asked (skipped): name the namespace with -n NAMESPACE, judge by one environment with --environment NAME, or let them pass with --allow-skipped", objects)
 }

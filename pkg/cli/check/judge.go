@@ -10,6 +10,7 @@ import (
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/manifest"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/manifest/defaults"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/report"
 	"github.com/runeframeos/kubectl-rune/pkg/policy"
 )
@@ -21,6 +22,8 @@ type question struct {
 	ruleset   *policy.Ruleset
 	// again tells that the question before is about the same object, and has looked at its fields.
 	again bool
+	// skipped tells that the object holds pods that no rules were found for.
+	skipped bool
 }
 
 // deferred are the rules that are about a request, or need a registry.
@@ -62,7 +65,7 @@ func (o *Options) judge(ctx context.Context, set *manifest.Set, w *world) (*repo
 			if len(result.Invalid) > 0 {
 				found.Results = append(found.Results, result)
 			}
-			if !w.covers(questions[i].object.GroupKind()) {
+			if !w.covers(questions[i].object.GroupKind()) && !questions[i].skipped {
 				found.NotJudged++
 			}
 		}
@@ -76,7 +79,9 @@ func (o *Options) questions(ctx context.Context, set *manifest.Set, w *world, fo
 	questions := make([]question, 0, len(set.Objects))
 	for _, object := range set.Objects {
 		namespace := o.namespaceOf(object)
+		skipped := false
 		skip := func(reason string) {
+			skipped = true
 			found.Skipped = append(found.Skipped, report.Skipped{Object: nameOf(object, namespace), Source: source(object), Reason: reason})
 		}
 		asked, err := o.asked(ctx, w, object, namespace, skip)
@@ -87,7 +92,7 @@ func (o *Options) questions(ctx context.Context, set *manifest.Set, w *world, fo
 			asked = []*policy.Ruleset{nil}
 		}
 		for i, ruleset := range asked {
-			questions = append(questions, question{object: object, namespace: namespace, ruleset: ruleset, again: i > 0})
+			questions = append(questions, question{object: object, namespace: namespace, ruleset: ruleset, again: i > 0, skipped: skipped})
 		}
 	}
 	return questions, nil
@@ -96,6 +101,9 @@ func (o *Options) questions(ctx context.Context, set *manifest.Set, w *world, fo
 // asked returns the rules that an object is judged by; it calls skip with the reason where there are none for pods.
 func (o *Options) asked(ctx context.Context, w *world, object *manifest.Object, namespace string, skip func(reason string)) ([]*policy.Ruleset, error) {
 	if !w.covers(object.GroupKind()) {
+		if reason := unjudged(object); reason != "" {
+			skip(reason)
+		}
 		return nil, nil
 	}
 	environments := []*v1alpha1.Environment{w.chosen}
@@ -154,7 +162,7 @@ func (o *Options) answer(ctx context.Context, w *world, q question) report.Resul
 		return result
 	}
 	result.Environment = q.ruleset.Environment().Name
-	subject, err := q.ruleset.NewSubject(q.object.GroupKind(), q.object.JSON)
+	subject, err := q.subject()
 	if err != nil {
 		// Where a field is of a wrong type that has been said already, and better.
 		if len(problems) == 0 {
@@ -170,6 +178,16 @@ func (o *Options) answer(ctx context.Context, w *world, q question) report.Resul
 		Arriving: true,
 	})
 	return result
+}
+
+// subject is what the API server would hand to admission.
+func (q question) subject() (*policy.Subject, error) {
+	kind := q.object.GroupKind()
+	completed, err := defaults.Complete(kind, q.namespace, q.object.JSON)
+	if err != nil {
+		return nil, err
+	}
+	return q.ruleset.NewSubject(kind, completed)
 }
 
 func nameOf(object *manifest.Object, namespace string) report.Object {
