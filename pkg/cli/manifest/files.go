@@ -18,18 +18,28 @@ const Stdin = "-"
 // extensions of the files that are read of a directory; as kubectl's.
 func extensions() []string { return []string{".json", ".yaml", ".yml"} }
 
-// gather lists the files that names stand for, each once, in the order given and within a directory by name.
-func gather(names []string, recursive bool) (files []string, problems []*Problem) {
+// input is one file to read.
+type input struct {
+	name string
+	// found tells that it was found in a directory, and not named: then it may be empty.
+	found bool
+}
+
+// gather lists the files that names stand for, each once, in the order given and within a directory by name. What
+// cannot be read is a problem of its own, and the rest goes on.
+func gather(names []string, recursive bool) (files []input, problems []*Problem) {
 	seen := map[string]bool{}
 	for _, name := range names {
-		found, problem := filesOf(name, recursive)
-		if problem != nil {
-			problem.File = name
+		found, wrong := filesOf(name, recursive)
+		for _, problem := range wrong {
+			if problem.File == "" {
+				problem.File = name
+			}
 			problems = append(problems, problem)
 		}
 		for _, file := range found {
-			if !seen[file] {
-				seen[file] = true
+			if !seen[file.name] {
+				seen[file.name] = true
 				files = append(files, file)
 			}
 		}
@@ -37,81 +47,98 @@ func gather(names []string, recursive bool) (files []string, problems []*Problem
 	return files, problems
 }
 
-func filesOf(name string, recursive bool) ([]string, *Problem) {
+func filesOf(name string, recursive bool) ([]input, []*Problem) {
+	refuse := func(problem *Problem) ([]input, []*Problem) { return nil, []*Problem{problem} }
 	switch {
 	case name == Stdin:
-		return []string{Stdin}, nil
+		return []input{{name: Stdin}}, nil
 	case strings.HasPrefix(name, "http://") || strings.HasPrefix(name, "https://"):
-		return nil, &Problem{Message: "is a URL, and nothing is fetched from the network: download it, or pass it with -f -"}
+		return refuse(&Problem{Message: "is a URL, and nothing is fetched from the network: download it, or pass it with -f -"})
 	}
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, &Problem{Message: reason(err)}
+		return refuse(&Problem{Message: reason(err)})
 	}
 	if !info.IsDir() {
 		if isKustomization(name) {
-			return nil, kustomizationProblem(filepath.Dir(name))
+			return refuse(kustomizationProblem(filepath.Dir(name)))
 		}
-		return []string{filepath.Clean(name)}, nil
+		return []input{{name: filepath.Clean(name)}}, nil
 	}
-	files, err := walk(name, recursive)
-	if err != nil {
-		return nil, &Problem{Message: reason(err)}
+	w := &walker{root: name, recursive: recursive}
+	if err := w.walk(); err != nil {
+		return refuse(&Problem{Message: reason(err)})
 	}
-	for _, file := range files {
-		if isKustomization(file) {
-			return nil, kustomizationProblem(filepath.Dir(file))
-		}
-	}
-	if len(files) == 0 {
+	if len(w.files)+len(w.problems) == 0 {
 		message := "holds no " + strings.Join(extensions(), ", ") + " file"
 		if !recursive {
 			message += "; directories below it are read with -R"
 		}
-		return nil, &Problem{Message: message}
+		return refuse(&Problem{Message: message})
 	}
-	return files, nil
+	return w.files, w.problems
 }
 
-// walk lists a directory's manifests, sorted. Hidden entries (.git, .github, ..data) are no manifests. Links to files are followed
-// and links to directories are not, so that no loop is possible.
-func walk(root string, recursive bool) ([]string, error) {
-	var files []string
+// walker lists a directory's manifests. Hidden entries (.git, .github, ..data) are no manifests. Links to files are
+// followed and links to directories are not, so that no loop is possible.
+type walker struct {
+	root      string
+	resolved  string
+	recursive bool
+	files     []input
+	problems  []*Problem
+}
+
+// walk fills files, sorted, and problems. Its error is about the root.
+func (w *walker) walk() error {
 	// WalkDir does not follow a root that is a link.
-	resolved, err := filepath.EvalSymlinks(root)
+	resolved, err := filepath.EvalSymlinks(w.root)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = filepath.WalkDir(resolved, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || path == resolved {
-			return err
-		}
-		if strings.HasPrefix(entry.Name(), ".") {
-			if entry.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
+	w.resolved = resolved
+	err = filepath.WalkDir(resolved, w.visit)
+	// Files beside a kustomization are its parts, and so are not read one by one.
+	w.files = slices.DeleteFunc(w.files, func(file input) bool {
+		return slices.ContainsFunc(w.problems, func(p *Problem) bool { return p.kustomization == filepath.Dir(file.name) })
+	})
+	slices.SortFunc(w.files, func(a, b input) int { return strings.Compare(a.name, b.name) })
+	return err
+}
+
+func (w *walker) visit(path string, entry fs.DirEntry, err error) error {
+	shown := filepath.Join(w.root, strings.TrimPrefix(path, w.resolved))
+	switch {
+	case path == w.resolved:
+		return err
+	case err != nil:
+		w.problems = append(w.problems, &Problem{File: shown, Message: reason(err)})
+		return nil
+	case strings.HasPrefix(entry.Name(), "."):
 		if entry.IsDir() {
-			if !recursive {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if !slices.Contains(extensions(), filepath.Ext(path)) && !isKustomization(path) {
-			return nil
-		}
-		info, err := os.Stat(path)
-		if err != nil {
-			return err
-		}
-		if info.Mode().IsRegular() {
-			files = append(files, filepath.Join(root, strings.TrimPrefix(path, resolved)))
+			return fs.SkipDir
 		}
 		return nil
-	})
-	slices.Sort(files)
-	return files, err
+	case entry.IsDir():
+		if !w.recursive {
+			return fs.SkipDir
+		}
+		return nil
+	case isKustomization(path):
+		problem := kustomizationProblem(filepath.Dir(shown))
+		problem.File, problem.kustomization = shown, filepath.Dir(shown)
+		w.problems = append(w.problems, problem)
+		return nil
+	case !slices.Contains(extensions(), filepath.Ext(path)):
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		w.problems = append(w.problems, &Problem{File: shown, Message: reason(err)})
+	} else if info.Mode().IsRegular() {
+		w.files = append(w.files, input{name: shown, found: true})
+	}
+	return nil
 }
 
 func isKustomization(path string) bool {

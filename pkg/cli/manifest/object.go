@@ -48,6 +48,9 @@ type Problem struct {
 	Line, Column int
 	// Message says what is wrong, without the place.
 	Message string
+
+	// kustomization is the directory of the kustomization that was met in a directory; else empty.
+	kustomization string
 }
 
 // Error is FILE:LINE:COLUMN: MESSAGE.

@@ -45,7 +45,7 @@ func Read(ctx context.Context, o Options) (*Set, error) {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, file := range files {
 		group.Go(func() error {
-			outcomes[i].objects, outcomes[i].problem = readFile(file, o.Stdin)
+			outcomes[i].objects, outcomes[i].problem = readFile(file.name, o.Stdin)
 			return working.Err()
 		})
 	}
@@ -57,8 +57,8 @@ func Read(ctx context.Context, o Options) (*Set, error) {
 		switch {
 		case outcomes[i].problem != nil:
 			set.Problems = append(set.Problems, outcomes[i].problem)
-		case len(outcomes[i].objects) == 0:
-			set.Problems = append(set.Problems, &Problem{File: file, Message: "holds no Kubernetes object"})
+		case len(outcomes[i].objects) == 0 && !file.found:
+			set.Problems = append(set.Problems, &Problem{File: file.name, Message: "holds no Kubernetes object"})
 		}
 	}
 	// kustomize keeps its schema in package variables: one at a time.

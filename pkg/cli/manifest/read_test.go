@@ -99,7 +99,6 @@ func TestRead(t *testing.T) {
 				"gone.yaml: no such file or directory",
 				"https://example.com/x.yaml: is a URL, and nothing is fetched from the network: download it, or pass it with -f -",
 				"d/a.yaml:5: is no valid YAML: did not find expected node content",
-				"d/b.yaml: holds no Kubernetes object",
 			},
 		},
 		"a directory without manifests": {
@@ -110,7 +109,7 @@ func TestRead(t *testing.T) {
 		"a kustomization among files": {
 			files:    map[string]string{"d/kustomization.yaml": "resources: [a.yaml]", "d/a.yaml": pod},
 			options:  manifest.Options{Filenames: []string{"d"}},
-			problems: []string{"d: the kustomization in d is built with -k d; name files beside it one by one with -f"},
+			problems: []string{"d/kustomization.yaml: the kustomization in d is built with -k d; name files beside it one by one with -f"},
 		},
 		"a kustomization without a file": {
 			files:   map[string]string{"d/a.yaml": pod},
@@ -226,5 +225,37 @@ func TestDevicesInDirectoriesAreNotRead(t *testing.T) {
 	objects, problems := read(t, manifest.Options{Filenames: []string{"d"}})
 	if len(objects) != 1 || len(problems) != 0 {
 		t.Errorf("got %v and %v", objects, problems)
+	}
+}
+
+func TestOneBadEntryOfADirectoryIsOneProblem(t *testing.T) {
+	write(t, map[string]string{
+		"d/a.yaml": pod, "d/gone.yaml": "-> nowhere", "d/empty.yaml": "", "d/comment.yaml": "# nothing\n",
+		"d/k/kustomization.yaml": "resources: [b.yaml]\n", "d/k/b.yaml": pod, "d/z/c.yaml": pod,
+	})
+	objects, problems := read(t, manifest.Options{Filenames: []string{"d"}, Recursive: true})
+	if diff := cmp.Diff([]string{"d/a.yaml:1 Pod/a", "d/z/c.yaml:1 Pod/a"}, objects); diff != "" {
+		t.Errorf("objects (-want +got):\n%s", diff)
+	}
+	want := []string{
+		"d/gone.yaml: no such file or directory",
+		"d/k/kustomization.yaml: the kustomization in d/k is built with -k d/k; name files beside it one by one with -f",
+	}
+	if diff := cmp.Diff(want, problems); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+	if _, problems := read(t, manifest.Options{Filenames: []string{"d/comment.yaml"}}); len(problems) != 1 {
+		t.Errorf("of an empty file that is named: %q", problems)
+	}
+}
+
+func TestAKeyMayOverrideAMergedOne(t *testing.T) {
+	const merged = "x: &c {name: one, namespace: shop}\napiVersion: v1\nkind: Pod\nmetadata:\n  <<: *c\n  name: two\n"
+	objects, problem := manifest.Parse("a.yaml", []byte(merged))
+	if problem != nil || len(objects) != 1 || objects[0].Name != "two" || objects[0].Namespace != "shop" {
+		t.Errorf("got %v, %v", objects, problem)
+	}
+	if _, problem := manifest.Parse("a.yaml", []byte(merged+"  name: three\n")); problem == nil || problem.Line != 7 {
+		t.Errorf("a key that stands twice: got %v", problem)
 	}
 }

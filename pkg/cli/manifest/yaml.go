@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,7 +60,12 @@ func parseYAML(chunk []byte, offset int) (*document, *Problem) {
 	if problem := twice(d.root, offset); problem != nil {
 		return nil, problem
 	}
-	json, err := sigsyaml.YAMLToJSONStrict(chunk)
+	// Keys that stand twice were found above. Strict reading takes one that overrides a merged one for such.
+	convert := sigsyaml.YAMLToJSONStrict
+	if merges(d.root) {
+		convert = func(chunk []byte) ([]byte, error) { return sigsyaml.YAMLToJSON(chunk) }
+	}
+	json, err := convert(chunk)
 	if err != nil {
 		return nil, yamlProblem(err, chunk, offset)
 	}
@@ -92,6 +98,18 @@ func twice(node *yaml.Node, offset int) *Problem {
 		}
 	}
 	return nil
+}
+
+// merges tells whether a merge key ("<<") stands in a tree.
+func merges(node *yaml.Node) bool {
+	if node.Kind == yaml.MappingNode {
+		for i := 0; i < len(node.Content); i += 2 {
+			if node.Content[i].Tag == mergeTag {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(node.Content, merges)
 }
 
 // lineOf is how both YAML libraries name a line.
