@@ -202,7 +202,7 @@ func (o *Options) Run(ctx context.Context) error {
 	if err := o.Output.Write(o.Out, found, o.Version); err != nil {
 		return err
 	}
-	fmt.Fprintln(o.ErrOut, found.Line("checked"))
+	fmt.Fprintln(o.ErrOut, report.Plain(found.Line("checked")))
 	return o.outcome(found)
 }
 
@@ -210,12 +210,12 @@ func (o *Options) Run(ctx context.Context) error {
 func (o *Options) outcome(found *report.Report) error {
 	var unread []string
 	for _, problem := range found.Problems {
-		unread = append(unread, "  "+(&manifest.Problem{
-			File: problem.Source.File, Line: problem.Source.Line, Column: problem.Column, Message: problem.Message}).Error())
+		unread = append(unread, "  "+report.Plain((&manifest.Problem{
+			File: problem.Source.File, Line: problem.Source.Line, Column: problem.Column, Message: problem.Message}).Error()))
 	}
 	for i := range found.Results {
 		if result := &found.Results[i]; result.Err != nil {
-			unread = append(unread, fmt.Sprintf("  %s:%d: %v", result.Source.File, result.Source.Line, result.Err))
+			unread = append(unread, "  "+report.Plain(fmt.Sprintf("%s:%d: %v", result.Source.File, result.Source.Line, result.Err)))
 		}
 	}
 	switch {

@@ -252,3 +252,15 @@ func TestTheSummaryIsOneLine(t *testing.T) {
 		})
 	}
 }
+
+func TestAReportOfAClusterNamesWhatHasNoFile(t *testing.T) {
+	r := live()
+	r.Results[0].Object.Namespace = ""
+	r.Problems = []report.Problem{{Source: report.Source{File: "namespaces/shop/pods"}, Message: "forbidden"}}
+	if out := written(t, report.JUnit, r); strings.Contains(out, `name=""`) {
+		t.Errorf("an element without a name:\n%s", out)
+	}
+	if line := r.Line("audited"); !strings.Contains(line, "not read: 1 list") {
+		t.Errorf("got %s", line)
+	}
+}

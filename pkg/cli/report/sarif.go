@@ -103,7 +103,7 @@ func writeSARIF(w io.Writer, r *Report, version string) error {
 		Tool: sarifTool{Driver: sarifDriver{
 			Name: "kubectl-rune", Version: version, InformationURI: informationURI, Rules: sarifRules(r, rules),
 		}},
-		Invocations: []sarifInvocation{invocation(r.Problems)},
+		Invocations: []sarifInvocation{invocation(r)},
 		ColumnKind:  "unicodeCodePoints",
 		Results:     []sarifResult{},
 	}
@@ -154,18 +154,40 @@ func sarifTextOf(text string) *sarifText {
 	return &sarifText{Text: text}
 }
 
-// invocation tells what could not be read, so that no reader takes an unread file for a clean one.
-func invocation(problems []Problem) sarifInvocation {
-	stated := sarifInvocation{ExecutionSuccessful: len(problems) == 0}
-	for i := range problems {
-		problem := &problems[i]
+// invocation tells what could not be read and what was judged by no rules, so that no reader takes it for clean.
+func invocation(r *Report) sarifInvocation {
+	stated := sarifInvocation{ExecutionSuccessful: len(r.Problems) == 0}
+	for i := range r.Problems {
+		problem := &r.Problems[i]
 		stated.ToolExecutionNotifications = append(stated.ToolExecutionNotifications, sarifNotification{
 			Level:     "error",
 			Message:   sarifText{Text: problem.Message},
 			Locations: []sarifLocation{{Physical: physical(&problem.Source, problem.Source.Line, problem.Column)}},
 		})
 	}
+	for i := range r.Skipped {
+		skipped := &r.Skipped[i]
+		line := 0
+		if skipped.Source != nil {
+			line = skipped.Source.Line
+		}
+		stated.ToolExecutionNotifications = append(stated.ToolExecutionNotifications, sarifNotification{
+			Level:     "warning",
+			Message:   sarifText{Text: skipped.Object.String() + " was judged by no rules: " + skipped.Reason},
+			Locations: []sarifLocation{{Physical: physical(sourceOf(skipped.Object, skipped.Source), line, 0)}},
+		})
+	}
 	return stated
+}
+
+// sourceOf is where an object was read; of a live one a name in the shape of a file's, since code scanning refuses
+// results without a file.
+func sourceOf(object Object, source *Source) *Source {
+	if source != nil {
+		return source
+	}
+	parts := []string{"cluster", object.Namespace, object.Kind, object.Name}
+	return &Source{File: strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "/")}
 }
 
 func sarifOf(result *Result, finding Finding, index int) sarifResult {
@@ -179,7 +201,7 @@ func sarifOf(result *Result, finding Finding, index int) sarifResult {
 		Level:     sarifLevel(finding.Enforcement),
 		Message:   sarifText{Text: result.Object.String() + ": " + finding.Message},
 		Locations: []sarifLocation{{
-			Physical: physical(result.Source, finding.Line, finding.Column),
+			Physical: physical(sourceOf(result.Object, result.Source), finding.Line, finding.Column),
 			Logical:  []sarifLogical{{FullyQualifiedName: strings.TrimSuffix(name+"#"+finding.Field, "#"), Kind: "object"}},
 		}},
 	}
@@ -201,9 +223,6 @@ func sarifLevel(enforcement v1alpha1.Enforcement) string {
 
 // physical is a place in a file, by a relative URI where the file's name is relative.
 func physical(source *Source, line, column int) *sarifPhysical {
-	if source == nil {
-		return nil
-	}
 	uri := url.URL{Path: filepath.ToSlash(source.File)}
 	if filepath.IsAbs(source.File) {
 		uri.Scheme = "file"

@@ -76,7 +76,7 @@ func (r *Report) Line(verb string) string {
 		{s.Exempted, "exempted: " + fmt.Sprint(s.Exempted)},
 		{s.Skipped, "skipped: " + count(s.Skipped, "object")},
 		{s.NotJudged, "without pods: " + count(s.NotJudged, "object")},
-		{s.Problems, "not read: " + count(s.Problems, "file")},
+		{s.Problems, "not read: " + count(s.Problems, r.unit())},
 	} {
 		if part.number > 0 {
 			text += "; " + part.text
@@ -90,6 +90,14 @@ func (r *Report) Line(verb string) string {
 		text += "; judged at admission only: " + strings.Join(names, ", ")
 	}
 	return text
+}
+
+// unit is what could not be read: files, or lists of a cluster.
+func (r *Report) unit() string {
+	if r.Files > 0 {
+		return "file"
+	}
+	return "list"
 }
 
 func (r *Report) outcome(s Summary) string {

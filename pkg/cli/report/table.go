@@ -66,13 +66,16 @@ func newTable(r *Report) *table {
 		if len(findings) == 0 {
 			continue
 		}
-		b := block{title: title(result)}
+		b := block{title: Plain(title(result))}
 		for _, finding := range findings {
 			cells := []string{place(result.Source, finding.Line, finding.Column), string(finding.Enforcement), string(finding.Rule), finding.Field}
 			message := finding.Message
 			if finding.Exemption != "" {
 				cells[1] = "Exempt"
 				message += fmt.Sprintf(" (lifted by Exemption %q)", finding.Exemption)
+			}
+			for i := range cells {
+				cells[i] = Plain(cells[i])
 			}
 			t.measure(cells)
 			b.rows = append(b.rows, row{cells: cells, message: message})
@@ -164,7 +167,7 @@ func writeSkipped(text *strings.Builder, skipped []Skipped) {
 		if s.Source != nil {
 			where = place(s.Source, s.Source.Line, 0) + "  "
 		}
-		fmt.Fprintf(text, "  %s%s: %s\n", where, s.Object, s.Reason)
+		text.WriteString(Plain(fmt.Sprintf("  %s%s: %s", where, s.Object, s.Reason)) + "\n")
 	}
 }
 
@@ -180,7 +183,7 @@ func wrap(text string, width int) []string {
 		if line != "" {
 			line += " "
 		}
-		line += word
+		line += Plain(word)
 	}
 	if line != "" {
 		lines = append(lines, line)
