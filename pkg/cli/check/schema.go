@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/scheme"
 	kjson "sigs.k8s.io/json"
@@ -31,6 +34,9 @@ func invalid(object *manifest.Object, validation Validation) []report.Invalid {
 	}
 	strict, err := kjson.UnmarshalStrict(object.JSON, typed, kjson.DisallowUnknownFields)
 	if err != nil {
+		if found := malformed(object); len(found) > 0 {
+			return found
+		}
 		return []report.Invalid{ofDecoding(err)}
 	}
 	var found []report.Invalid
@@ -53,4 +59,38 @@ func ofDecoding(err error) report.Invalid {
 		return report.Invalid{Message: err.Error()}
 	}
 	return report.Invalid{Field: wrong.Field, Message: fmt.Sprintf("cannot be of type %s, Kubernetes wants %s", wrong.Value, wrong.Type.Kind())}
+}
+
+// malformed returns the limits and requests that are no quantities: the decoder's error of one names no field.
+func malformed(object *manifest.Object) []report.Invalid {
+	var root map[string]any
+	if json.Unmarshal(object.JSON, &root) != nil {
+		return nil
+	}
+	var found []report.Invalid
+	eachAmount("", root, func(field, text string) {
+		if _, err := resource.ParseQuantity(text); err != nil {
+			found = append(found, report.Invalid{Field: field, Message: fmt.Sprintf("%q is no quantity: write a number with a suffix, such as 100m or 2Gi", text)})
+		}
+	})
+	return found
+}
+
+// eachAmount calls do with every text in the resources of containers, pods and claims.
+func eachAmount(path string, value any, do func(field, text string)) {
+	switch value := value.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			field := strings.TrimPrefix(path+"."+name, ".")
+			text, isText := value[name].(string)
+			if isText && (strings.HasSuffix(path, ".resources.limits") || strings.HasSuffix(path, ".resources.requests")) {
+				do(field, text)
+			}
+			eachAmount(field, value[name], do)
+		}
+	case []any:
+		for i, item := range value {
+			eachAmount(fmt.Sprintf("%s[%d]", path, i), item, do)
+		}
+	}
 }

@@ -63,3 +63,11 @@ func TestCustomRulesSeeWhatTheAPIServerMakesOfAManifest(t *testing.T) {
 		})
 	}
 }
+
+func TestAnInvalidQuantityIsToldAtItsField(t *testing.T) {
+	files := map[string]string{"config.yaml": config, "web.yaml": strings.Replace(repaired(), "memory: 64Mi", "memory: 1X", 1)}
+	code, out, _ := run(t, files, "", "-f", "web.yaml", "--config", "config.yaml")
+	if code != exit.Failed || !strings.Contains(out, "web.yaml:18:") || !strings.Contains(out, "spec.template.spec.containers[0].resources.limits.memory") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -45,12 +46,15 @@ func Read(ctx context.Context, o Options) (*Set, error) {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, file := range files {
 		group.Go(func() error {
+			if file.name == Stdin {
+				return interruptible(working, func() { outcomes[i].objects, outcomes[i].problem = readFile(file.name, o.Stdin) })
+			}
 			outcomes[i].objects, outcomes[i].problem = readFile(file.name, o.Stdin)
 			return working.Err()
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, fmt.Errorf("reading manifests: %w", err)
+		return nil, ended(ctx, err)
 	}
 	for i, file := range files {
 		set.Objects = append(set.Objects, outcomes[i].objects...)
@@ -64,7 +68,7 @@ func Read(ctx context.Context, o Options) (*Set, error) {
 	// kustomize keeps its schema in package variables: one at a time.
 	for _, directory := range o.Kustomizations {
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("reading manifests: %w", err)
+			return nil, ended(ctx, err)
 		}
 		objects, problem := build(directory)
 		set.Objects = append(set.Objects, objects...)
@@ -73,6 +77,30 @@ func Read(ctx context.Context, o Options) (*Set, error) {
 		}
 	}
 	return set, nil
+}
+
+// interruptible waits for do or for the end of ctx. A read of a terminal or a pipe cannot be ended: it is left behind, and
+// what it reads is used by nobody.
+func interruptible(ctx context.Context, do func()) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	select {
+	case <-done:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ended is the cause of a context's end where it has one ("interrupted"), else the error.
+func ended(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return fmt.Errorf("reading manifests: %w", err)
 }
 
 // readFile reads a file up to the size that Parse refuses.

@@ -1,7 +1,10 @@
 package manifest_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -257,5 +260,16 @@ func TestAKeyMayOverrideAMergedOne(t *testing.T) {
 	}
 	if _, problem := manifest.Parse("a.yaml", []byte(merged+"  name: three\n")); problem == nil || problem.Line != 7 {
 		t.Errorf("a key that stands twice: got %v", problem)
+	}
+}
+
+func TestAnInterruptEndsTheReadingOfTheStandardInput(t *testing.T) {
+	open, writer := io.Pipe()
+	t.Cleanup(func() { _ = writer.Close() })
+	interrupted := errors.New("interrupted")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(interrupted)
+	if _, err := manifest.Read(ctx, manifest.Options{Filenames: []string{"-"}, Stdin: open}); err == nil || err.Error() != "interrupted" {
+		t.Errorf("got %v", err)
 	}
 }
