@@ -54,7 +54,8 @@ type decision struct {
 	judged bool
 	// what names the object to people.
 	what string
-	// enforcement of the environment decides what an error does; empty means Enforce, also where no Environment was read.
+	// enforcement decides what an error does: the strictest degree of the environment's rules; empty means Enforce, also
+	// where no Environment was read.
 	enforcement v1alpha1.Enforcement
 	verdict     policy.Verdict
 	// lenient violations never deny: an approval that is missing on a dry run.

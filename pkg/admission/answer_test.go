@@ -121,6 +121,13 @@ func TestWhatNobodyCouldJudgeIsDenied(t *testing.T) {
 			t.Errorf("warnings = %q", response.Warnings)
 		}
 	})
+	t.Run("in Warn mode where a rule enforces it is a denial", func(t *testing.T) {
+		w := newWorld(t)
+		signaturesOnly(w)
+		w.environment.Spec.Rules.Signatures.Enforcement = v1alpha1.EnforcementEnforce
+		w.environment.Spec.Enforcement, w.down["imagePolicies"] = v1alpha1.EnforcementWarn, down
+		requireRefused(t, w.validate(review{object: podOf("r.local/web@" + digestOne), user: user("ann")}), "could not judge")
+	})
 	t.Run("an object that cannot be read", func(t *testing.T) {
 		w := newWorld(t)
 		request := w.request(review{object: podOf("x"), user: user("ann")})

@@ -19,7 +19,9 @@ type candidate struct {
 	request     *admissionv1.AdmissionRequest
 	environment *v1alpha1.Environment
 	ruleset     *policy.Ruleset
-	subject     *policy.Subject
+	// strictest degree of the environment's rules, for what nobody could judge.
+	strictest v1alpha1.Enforcement
+	subject   *policy.Subject
 	// old is the former state on an update, nil on a creation.
 	old *policy.Subject
 	// scope is what of the rules the request is judged by.
@@ -36,9 +38,7 @@ func (c *candidate) decide() decision {
 	if c.subject != nil {
 		d.what = c.subject.String()
 	}
-	if c.environment != nil {
-		d.enforcement = c.environment.Spec.Enforcement
-	}
+	d.enforcement = c.strictest
 	return d
 }
 
@@ -100,6 +100,7 @@ func (j *Judge) readRules(ctx context.Context, name string, c *candidate) (bool,
 	if c.environment, err = j.environment(ctx, name); err != nil || c.environment == nil {
 		return false, err
 	}
+	c.strictest = j.rulesets.strictest(c.environment)
 	if c.ruleset, err = j.rulesets.of(c.environment); err != nil {
 		return false, err
 	}

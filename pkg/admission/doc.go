@@ -39,5 +39,5 @@
 // workload, and both ends of its sealed Release.
 //
 // Being refused is a value. An error means that nothing could be decided; it becomes a denial in one
-// place only, Judge.answer, in the degree of spec.enforcement: a rule that names its own was not reached.
+// place only, Judge.answer, in the strictest degree that the environment or any of its rules names.
 package admission

@@ -25,7 +25,7 @@ func (j *Judge) validateRevision(ctx context.Context, name string, request *admi
 	if err != nil || environment == nil {
 		return decision{}, err
 	}
-	d := decision{judged: true, what: fmt.Sprintf("ControllerRevision %q", request.Name), enforcement: environment.Spec.Enforcement}
+	d := decision{judged: true, what: fmt.Sprintf("ControllerRevision %q", request.Name), enforcement: j.rulesets.strictest(environment)}
 	var violations []policy.Violation
 	if rules := environment.Spec.Rules.Approval; rules != nil {
 		violations = append(violations, policy.Violation{

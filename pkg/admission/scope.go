@@ -33,7 +33,7 @@ func (s scope) judges(rule policy.Rule) bool {
 	switch {
 	case s == scope{}:
 		return false
-	case s.whole || rule == policy.RuleCustom || strings.HasPrefix(string(rule), string(policy.CustomRule(""))):
+	case s.whole || rule == policy.RuleCompletion || rule == policy.RuleCustom || strings.HasPrefix(string(rule), string(policy.CustomRule(""))):
 		return true
 	}
 	switch rule {

@@ -22,6 +22,9 @@ const (
 	RuleAnnotations         Rule = "annotations"
 	RuleApproval            Rule = "approval"
 	RuleAccess              Rule = "access"
+	// RuleCompletion is no rule of an Environment: it says that an object could not be completed with the defaults
+	// of the others, so that none of them could be judged. Nothing lifts it.
+	RuleCompletion Rule = "completion"
 	// RuleCustom is the check of all custom rules; each of them reports as CustomRule(its name).
 	RuleCustom Rule = "custom"
 )

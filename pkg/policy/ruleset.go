@@ -81,6 +81,36 @@ func (c *Compiler) Compile(environment *v1alpha1.Environment) (*Ruleset, error) 
 	return r, nil
 }
 
+// Strictest returns the strictest degree that an Environment or any rule of it names. It does not ask whether
+// the rules can be compiled: what nobody could judge is answered in this degree.
+func (c *Compiler) Strictest(environment *v1alpha1.Environment) v1alpha1.Enforcement {
+	rules := environment.Spec.Rules
+	degrees := []v1alpha1.Enforcement{environment.Spec.Enforcement}
+	for _, check := range c.checks {
+		if check.Asked(rules) {
+			degrees = append(degrees, check.Enforcement(rules))
+		}
+	}
+	for i := range rules.Custom {
+		degrees = append(degrees, rules.Custom[i].Enforcement)
+	}
+	// An empty degree of the environment is Enforce; that of a rule is the environment's.
+	if degrees[0] == "" || slices.Contains(degrees, v1alpha1.EnforcementEnforce) {
+		return v1alpha1.EnforcementEnforce
+	}
+	strictest := v1alpha1.EnforcementAudit
+	for _, degree := range degrees {
+		switch degree {
+		case "", v1alpha1.EnforcementAudit:
+		case v1alpha1.EnforcementWarn:
+			strictest = v1alpha1.EnforcementWarn
+		default: // no degree at all: a typing error opens nothing
+			return v1alpha1.EnforcementEnforce
+		}
+	}
+	return strictest
+}
+
 // Environment that the Ruleset was compiled from.
 func (r *Ruleset) Environment() *v1alpha1.Environment { return r.environment }
 
@@ -111,7 +141,7 @@ func (r *Ruleset) Evaluate(in Input) Verdict {
 	if in.Arriving || !in.Subject.IsPod() {
 		completion, err := r.Complete(in.Subject)
 		if err != nil {
-			return NewVerdict(Violation{Rule: RuleResources, Field: in.Subject.Field("spec"), Message: "cannot be judged: " + err.Error(), Enforcement: v1alpha1.EnforcementEnforce})
+			return NewVerdict(Violation{Rule: RuleCompletion, Field: in.Subject.Field("spec"), Message: "cannot be judged: " + err.Error(), Enforcement: v1alpha1.EnforcementEnforce})
 		}
 		in.Subject = completion.Subject
 	}

@@ -69,4 +69,3 @@ func TestAPromotedWorkloadGetsItsEnvironmentsSize(t *testing.T) {
 		})
 	}
 }
-
