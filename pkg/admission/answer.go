@@ -48,6 +48,9 @@ const (
 	maxAuditAnnotation = 16 * 1024
 )
 
+// maxOfRule violations of one rule and degree are held of an object: more than one answer tells.
+const maxOfRule = 200
+
 // decision is what one of the doors concluded.
 type decision struct {
 	// judged is false where there was nothing to judge.
@@ -155,8 +158,12 @@ func denialMessage(environment string, d decision) string {
 		// The object is no part of an environment but describes what holds in one.
 		var text strings.Builder
 		fmt.Fprintf(&text, "%s cannot be used to judge by:", d.what)
-		for _, violation := range d.verdict.Denials() {
+		told, left := policy.Told(d.verdict.Denials())
+		for _, violation := range told {
 			text.WriteString("\n  " + violation.String())
+		}
+		if left > 0 {
+			fmt.Fprintf(&text, "\n  and %d more", left)
 		}
 		return text.String()
 	}
@@ -201,7 +208,8 @@ func denial(violations []policy.Violation, code int32, reason metav1.StatusReaso
 	if len(violations) > 0 {
 		status.Details = &metav1.StatusDetails{}
 	}
-	for _, violation := range violations {
+	told, _ := policy.Told(violations)
+	for _, violation := range told {
 		status.Details.Causes = append(status.Details.Causes, metav1.StatusCause{
 			Type: metav1.CauseType(violation.Rule), Field: violation.Field, Message: violation.Message,
 		})

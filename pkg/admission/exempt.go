@@ -29,7 +29,7 @@ func (j *Judge) judgeExempt(ctx context.Context, c *candidate, facts policy.Fact
 	if slices.ContainsFunc(facts.Exemptions, func(e v1alpha1.Exemption) bool { return len(e.Spec.Images) > 0 }) {
 		facts.Images = j.digestsFor(ctx, c, facts.Images)
 	}
-	return c.scope.within(c.ruleset.Evaluate(policy.Input{Subject: c.subject, Facts: facts})), nil
+	return c.scope.within(c.ruleset.Evaluate(policy.Input{Subject: c.subject, Facts: facts, Limit: maxOfRule})), nil
 }
 
 // exemptionsFor returns the sealed Exemptions of the namespace that have not ended and name the candidate or what

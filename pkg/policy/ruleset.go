@@ -22,6 +22,9 @@ type Input struct {
 	// check`. A Pod is then judged with the defaults that it will get, and an image that has only a tag as one that
 	// will be pinned. The pod templates of workloads are judged with the defaults always.
 	Arriving bool
+	// Limit bounds how many violations of one rule and degree the verdict holds; 0 is no bound. The verdict's outcome
+	// does not depend on it.
+	Limit int
 	// Environment is the name of the environment; Ruleset.Evaluate sets it.
 	Environment string
 	// Rules of the environment; Ruleset.Evaluate sets them.
@@ -145,7 +148,7 @@ func (r *Ruleset) Evaluate(in Input) Verdict {
 		}
 		in.Subject = completion.Subject
 	}
-	var violations []Violation
+	kept := keeper{limit: in.Limit}
 	var deferred []Rule
 	for _, check := range r.checks {
 		if slices.Contains(in.Deferred, check.id) {
@@ -157,12 +160,41 @@ func (r *Ruleset) Evaluate(in Input) Verdict {
 			if violation.Enforcement == "" {
 				violation.Enforcement = check.enforcement
 			}
-			violations = append(violations, violation)
+			kept.add(violation)
 		}
 	}
-	violations, exempted := lift(in, violations)
+	violations, exempted := lift(in, kept.violations)
 	verdict := NewVerdict(violations...)
 	slices.Sort(deferred)
-	verdict.Exempted, verdict.Deferred = exempted, deferred
+	verdict.Exempted, verdict.Deferred, verdict.Omitted = exempted, deferred, kept.omitted
 	return verdict
+}
+
+// keeper holds the violations of one judgement, of each rule and degree at most limit. What an Exemption lifts it
+// lifts by the rule, so that what is left out changes no outcome.
+type keeper struct {
+	limit      int
+	violations []Violation
+	omitted    int
+	counts     map[keptOf]int
+}
+
+type keptOf struct {
+	rule        Rule
+	enforcement v1alpha1.Enforcement
+}
+
+func (k *keeper) add(violation Violation) {
+	if k.limit > 0 {
+		of := keptOf{violation.Rule, violation.Enforcement}
+		if k.counts[of] >= k.limit {
+			k.omitted++
+			return
+		}
+		if k.counts == nil {
+			k.counts = map[keptOf]int{}
+		}
+		k.counts[of]++
+	}
+	k.violations = append(k.violations, violation)
 }

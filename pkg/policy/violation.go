@@ -46,6 +46,8 @@ type Verdict struct {
 	Violations []Violation
 	// Exempted violations, sorted likewise.
 	Exempted []Exempted
+	// Omitted counts violations that Input.Limit left out: each is of a rule and a degree of which others are there.
+	Omitted int
 	// Deferred are the rules that the environment has and that were not judged, sorted: they can be told at
 	// admission only.
 	Deferred []Rule
@@ -95,30 +97,54 @@ func (v Verdict) Rules() []Rule {
 	return slices.Compact(rules)
 }
 
-// Message tells a person at once everything that denies. What names the object: `Deployment "web"`.
+// Message tells a person at once what denies, as much as a person reads. What names the object: `Deployment "web"`.
 func (v Verdict) Message(environment, what string) string {
 	denials := v.Denials()
 	if len(denials) == 0 {
 		return fmt.Sprintf("environment %q admits %s", environment, what)
 	}
-	return list(fmt.Sprintf("environment %q refuses %s", environment, what), denials)
+	return list(fmt.Sprintf("environment %q refuses %s", environment, what), denials, v.Omitted)
+}
+
+// Report tells what is violated, of any degree, for records.
+func (v Verdict) Report(environment, what string) string {
+	return list(fmt.Sprintf("%s breaks rules of environment %q", what, environment), v.Violations, v.Omitted)
+}
+
+// Bounds of what one answer tells. Whoever asks chooses how many containers an object has, so that without them a
+// request of 300 KB would be answered by many megabytes.
+const (
+	maxTold        = 200
+	maxToldMessage = 512 // bytes
+)
+
+// Told returns the violations that one answer tells, with their messages cut to what a person reads, and how many it
+// leaves out.
+func Told(violations []Violation) (told []Violation, left int) {
+	count := min(len(violations), maxTold)
+	told = slices.Clone(violations[:count])
+	for i := range told {
+		if message := told[i].Message; len(message) > maxToldMessage {
+			told[i].Message = strings.ToValidUTF8(message[:maxToldMessage], "") + "…"
+		}
+	}
+	return told, len(violations) - count
 }
 
 // list puts one violation on each line below a heading.
-func list(heading string, violations []Violation) string {
+func list(heading string, violations []Violation, omitted int) string {
+	told, left := Told(violations)
 	noun := "violations"
-	if len(violations) == 1 {
+	if len(violations)+omitted == 1 {
 		noun = "violation"
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s: %d %s", heading, len(violations), noun)
-	for _, violation := range violations {
+	fmt.Fprintf(&text, "%s: %d %s", heading, len(violations)+omitted, noun)
+	for _, violation := range told {
 		text.WriteString("\n  " + violation.String())
 	}
+	if left += omitted; left > 0 {
+		fmt.Fprintf(&text, "\n  and %d more, which `kubectl rune check` lists", left)
+	}
 	return text.String()
-}
-
-// Report tells everything that is violated, of any degree, for records.
-func (v Verdict) Report(environment, what string) string {
-	return list(fmt.Sprintf("%s breaks rules of environment %q", what, environment), v.Violations)
 }
