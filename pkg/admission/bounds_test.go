@@ -31,7 +31,7 @@ func TestAnAnswerIsBoundedHoweverManyContainersAskForIt(t *testing.T) {
 	}
 	w.environment.Spec.Enforcement = v1alpha1.EnforcementWarn
 	w.environment.Spec.Rules.Metadata.Enforcement = v1alpha1.EnforcementEnforce
-	response := w.validate(review{object: crowded(12000), user: user("ann")})
+	response := w.validate(review{object: crowded(1000), user: user("ann")})
 	requireRefused(t, response, `must have the label "team"`)
 	if got, want := response.AuditAnnotations["rules"], "labels,podSecurity,probes,resources"; got != want {
 		t.Errorf("rules = %s, want %s", got, want)
@@ -40,8 +40,10 @@ func TestAnAnswerIsBoundedHoweverManyContainersAskForIt(t *testing.T) {
 		t.Errorf("annotations and warnings of %d bytes", total)
 	}
 
+	requireRefused(t, w.validate(review{object: crowded(1001), user: user("ann")}), "1001 containers are too many to be judged")
+
 	w.environment.Spec.Enforcement = v1alpha1.EnforcementEnforce
-	response = w.validate(review{object: crowded(12000), user: user("ann")})
+	response = w.validate(review{object: crowded(1000), user: user("ann")})
 	requireRefused(t, response, "more, which `kubectl rune check` lists")
 	if size := len(response.Result.Message); size > 160*1024 {
 		t.Errorf("the message has %d bytes", size)

@@ -139,6 +139,9 @@ func (s *Subject) readTemplate() error {
 	if err := rawjson.CheckExponents(members[1]); err != nil {
 		return fmt.Errorf("spec.%w", err)
 	}
+	if err := checkSize(members[1]); err != nil {
+		return fmt.Errorf("spec: %w", err)
+	}
 	if err := utiljson.Unmarshal(members[1], &s.Spec); err != nil {
 		return fmt.Errorf("spec: %w", err)
 	}

@@ -47,6 +47,7 @@ type handlers struct {
 	absent func() error
 	// further doors besides those for objects.
 	further []door
+	large   largeReviews
 }
 
 // answer judges a request; it never returns nil.
@@ -88,18 +89,32 @@ func (h *handlers) handler(door door) http.Handler {
 			w.Header().Set("Connection", "close")
 		}
 		started := h.clock.Now()
-		request, bad := readReview(r)
-		if bad != nil {
-			h.log.Error(bad, "refused a review that cannot be read", "path", r.URL.Path)
-			h.writeReview(w, bad.status, errorResponse(nil, int32(bad.status), bad)) //nolint:gosec // a status of HTTP
+		// The server cancels the context at shutdown while it still waits for the answers that depend on it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), budget(r.URL.Query().Get("timeout")))
+		defer cancel()
+		leave, err := h.large.enter(ctx, r.ContentLength)
+		if err != nil {
+			h.refuse(w, r, &badRequest{status: http.StatusServiceUnavailable, cause: err})
 			return
 		}
-		// The server cancels the context at shutdown while it still waits for the answers that depend on it.
-		left := budget(r.URL.Query().Get("timeout")) - h.clock.Since(started)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), left)
-		defer cancel()
+		defer leave()
+		request, bad := readReview(r)
+		if bad != nil {
+			h.refuse(w, r, bad)
+			return
+		}
 		h.writeReview(w, http.StatusOK, h.answer(ctx, door, r.PathValue(environmentKey), started, request))
 	})
+}
+
+// refuse answers a review that is not judged.
+func (h *handlers) refuse(w http.ResponseWriter, r *http.Request, bad *badRequest) {
+	h.log.Error(bad, "refused a review that is not read", "path", r.URL.Path)
+	status := bad.status
+	if bad.request != nil {
+		status = http.StatusOK
+	}
+	h.writeReview(w, status, errorResponse(bad.request, int32(bad.status), bad)) //nolint:gosec // a status of HTTP
 }
 
 // answer judges one request and counts it.

@@ -19,8 +19,9 @@ import (
 )
 
 const (
-	// maxBody is the size in bytes of the largest review that is read: the API server takes objects of up to
-	// 3 MiB, a review holds two of them, and the rest stays below 1 MiB. It is controller-runtime's limit too.
+	// maxBody is the size in bytes of the largest review that is read, as in controller-runtime. The API server takes
+	// requests of up to 3 MiB, but a review holds what became of them: defaults and managedFields make an object of
+	// thousands of containers several times as large, and an update brings it twice.
 	maxBody = 7 << 20
 	// firstBuffer bounds what is set aside for a body because of what its header says.
 	firstBuffer = 64 << 10
@@ -39,6 +40,8 @@ var errNoRequest = errors.New("the body holds no admission request: want an Admi
 type badRequest struct {
 	status int
 	cause  error
+	// request is set where the UID is known all the same: then the answer is a denial in words.
+	request *admissionv1.AdmissionRequest
 }
 
 // Error implements error.
@@ -51,11 +54,13 @@ func (b *badRequest) Unwrap() error { return b.cause }
 func readReview(r *http.Request) (*admissionv1.AdmissionRequest, *badRequest) {
 	if media := r.Header.Get("Content-Type"); media != contentType {
 		if media, _, err := mime.ParseMediaType(media); err != nil || media != contentType {
-			return nil, &badRequest{http.StatusUnsupportedMediaType, fmt.Errorf("the content type is %q, and %s is wanted", r.Header.Get("Content-Type"), contentType)}
+			return nil, &badRequest{status: http.StatusUnsupportedMediaType, cause: fmt.Errorf("the content type is %q, and %s is wanted", r.Header.Get("Content-Type"), contentType)}
 		}
 	}
-	tooLarge := &badRequest{http.StatusRequestEntityTooLarge, fmt.Errorf("the review is too large: at most %d bytes are read", maxBody)}
+	tooLarge := &badRequest{status: http.StatusRequestEntityTooLarge, cause: fmt.Errorf("the review is too large: at most %d bytes are read; "+
+		"the object has too many containers or managed fields, so split it", maxBody)}
 	if r.ContentLength > maxBody {
+		tooLarge.request = requestOf(r)
 		return nil, tooLarge
 	}
 	// The buffer is not used again: objects are parts of it, and who keeps one need not know.
@@ -63,15 +68,15 @@ func readReview(r *http.Request) (*admissionv1.AdmissionRequest, *badRequest) {
 	n, err := body.ReadFrom(io.LimitReader(r.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return nil, &badRequest{http.StatusBadRequest, fmt.Errorf("reading the body: %w", err)}
+		return nil, &badRequest{status: http.StatusBadRequest, cause: fmt.Errorf("reading the body: %w", err)}
 	case n > maxBody:
 		return nil, tooLarge
 	case n == 0:
-		return nil, &badRequest{http.StatusBadRequest, errNoRequest}
+		return nil, &badRequest{status: http.StatusBadRequest, cause: errNoRequest}
 	}
 	request, err := decodeReview(body.Bytes())
 	if err != nil {
-		return nil, &badRequest{http.StatusBadRequest, err}
+		return nil, &badRequest{status: http.StatusBadRequest, cause: err}
 	}
 	return request, nil
 }
