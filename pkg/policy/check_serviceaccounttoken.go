@@ -14,6 +14,9 @@ import (
 // token. Refusing it is all that their author can do, so that such a volume is no second violation.
 const automountPrefix = "kube-api-access-"
 
+// clientSignerPrefix begins the names of the built-in signers whose certificates the API server takes as credentials.
+const clientSignerPrefix = "kubernetes.io/kube-apiserver-client"
+
 // defaultServiceAccount is the one that every namespace has.
 const defaultServiceAccount = "default"
 
@@ -56,14 +59,23 @@ func judgeServiceAccountToken(in Input) []Violation {
 	return violations
 }
 
-// judgeTokenVolume finds the tokens that a volume brings, of any audience.
+// judgeTokenVolume finds the tokens that a volume brings, of any audience, and the certificates that the API server
+// takes in their place.
 func judgeTokenVolume(subject *Subject, index int, volume *corev1.Volume) []Violation {
 	if volume.Projected == nil {
 		return nil
 	}
 	var violations []Violation
 	for i := range volume.Projected.Sources {
-		if volume.Projected.Sources[i].ServiceAccountToken == nil {
+		source := &volume.Projected.Sources[i]
+		if certificate := source.PodCertificate; certificate != nil && strings.HasPrefix(certificate.SignerName, clientSignerPrefix) {
+			violations = append(violations, Violation{
+				Rule:    RuleServiceAccountToken,
+				Field:   subject.Field(fmt.Sprintf("spec.volumes[%d].projected.sources[%d].podCertificate", index, i)),
+				Message: fmt.Sprintf("volume %q must not mount a client certificate for the API server: remove this source", volume.Name),
+			})
+		}
+		if source.ServiceAccountToken == nil {
 			continue
 		}
 		violations = append(violations, Violation{
@@ -81,7 +93,7 @@ func serviceAccountTokenDoc() Doc {
 		Summary: "Which pods may get a token for the API server.",
 		Allows: `With ` + "`Deny`" + `, pods that set ` + "`automountServiceAccountToken: false`" + ` and mount no token by a projected volume.
 With ` + "`DenyDefault`" + ` these, and all pods whose service account is another than ` + "`default`" + `. With ` + "`Allow`" + ` all.`,
-		Denies: `Pods that leave ` + "`automountServiceAccountToken`" + ` unset or true, also where their ServiceAccount says false (whoever changes that object would change the pods), and projected volumes with a source ` + "`serviceAccountToken`" + ` of any audience.`,
+		Denies: `Pods that leave ` + "`automountServiceAccountToken`" + ` unset or true, also where their ServiceAccount says false (whoever changes that object would change the pods), and projected volumes with a source ` + "`serviceAccountToken`" + ` of any audience or a source ` + "`podCertificate`" + ` of a signer ` + "`kubernetes.io/kube-apiserver-client*`" + `, whose certificates the API server takes as credentials.`,
 		Fix:    "Set `automountServiceAccountToken: false` in the pod template. A program that does talk to the API server needs a service account of its own under `DenyDefault`, or an Exemption under `Deny`.",
 		Notes:  "Secrets of the type `kubernetes.io/service-account-token` that a pod mounts by name are not seen by this rule: do not create them.",
 		Example: `serviceAccount:
