@@ -25,12 +25,12 @@ const (
 	maxAnswers = 4096
 )
 
-// access implements admission.Access by a SubjectAccessReview per question. Answers about the verb deploy
-// are kept for seconds. Those about approvals, exemptions and the like are not: they are rare, they leave a
+// access implements admission.Access by a SubjectAccessReview per question. Answers that grant the verb
+// deploy are kept for seconds. Those about approvals, exemptions and the like are not: they are rare, they leave a
 // seal behind, and a right that was taken away must not make one more.
 type access struct {
 	writer client.Writer
-	// answers about deploy, by answerKey; nil keeps none.
+	// answers that grant deploy, by answerKey; nil keeps none.
 	answers *cache.LRUExpireCache
 }
 
@@ -57,7 +57,10 @@ func (a access) Holds(ctx context.Context, user authenticationv1.UserInfo, verb,
 	if err != nil {
 		return false, err
 	}
-	a.answers.Add(key, held, deployValidity)
+	// A refusal is asked anew: whoever was just granted the right tries again at once.
+	if held {
+		a.answers.Add(key, held, deployValidity)
+	}
 	return held, nil
 }
 

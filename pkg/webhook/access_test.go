@@ -97,6 +97,18 @@ func TestWhatNobodyCouldTellIsNotKept(t *testing.T) {
 	}
 }
 
+func TestARefusalIsNotKept(t *testing.T) {
+	a := &authorizer{}
+	access := a.access(t, clocktesting.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
+	user := authenticationv1.UserInfo{Username: "bob"}
+	for _, allowed := range []bool{false, true} {
+		a.allowed = allowed
+		if held, err := access.Holds(t.Context(), user, v1alpha1.VerbDeploy, "production"); err != nil || held != allowed {
+			t.Errorf("granted %v: %v, %v", allowed, held, err)
+		}
+	}
+}
+
 func TestAnswersAreBounded(t *testing.T) {
 	c := clocktesting.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 	access := (&authorizer{allowed: true}).access(t, c)
