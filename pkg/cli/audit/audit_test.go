@@ -50,6 +50,7 @@ spec: `+running("op:v1", ""))
 		"Deployment/web 2 tags spec.template.spec.containers[0].image",
 		"Deployment/web 2 resources spec.containers[0].resources.requests.cpu",
 		"Pod/bare 1 resources spec.containers[0].resources.requests.cpu",
+		"Pod/static 1 resources spec.containers[0].resources.requests.cpu",
 		"ReplicaSet/alone 1",
 	}
 	if diff := cmp.Diff(want, findings(t, stdout)); diff != "" {
@@ -57,6 +58,30 @@ spec: `+running("op:v1", ""))
 	}
 	if !strings.Contains(stderr.String(), "judged at admission only: approval") {
 		t.Errorf("the deferred rule is not named: %s", stderr)
+	}
+}
+
+func TestReferencesToOwnersThatMakeNoSuchObjectsHideNothing(t *testing.T) {
+	s := newServer(t)
+	s.add(pathNamespaces, `metadata: {name: shop}`)
+	s.add(pathDeployments,
+		meta("good")+"\n"+template(running("good:v1", "1")),
+		owned("forged", "Deployment", "good")+"\n"+template(running("forged:v1", "")),
+		owned("itself", "Deployment", "itself")+"\n"+template(running("itself:v1", "")))
+	s.add(pathReplicaSets, owned("set", "ReplicaSet", "set")+"\n"+template(running("set:v1", "")))
+	s.add(pathPods)
+	o, stdout, _ := s.serve(shop)
+	if got := exit.CodeOf(o.Run(t.Context())); got != exit.Denied {
+		t.Errorf("exit code %d, want %d", got, exit.Denied)
+	}
+	var refused []string
+	for _, finding := range findings(t, stdout) {
+		if strings.Contains(finding, "resources") {
+			refused = append(refused, strings.Fields(finding)[0])
+		}
+	}
+	if diff := cmp.Diff([]string{"Deployment/forged", "Deployment/itself", "ReplicaSet/set"}, refused); diff != "" {
+		t.Errorf("objects (-want +got):\n%s", diff)
 	}
 }
 

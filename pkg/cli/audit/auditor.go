@@ -131,16 +131,16 @@ func (n *namespaceAudit) list(ctx context.Context, k kind, visit func(*item)) er
 // workload judges a pod template, unless the object is represented by a controller that is judged itself.
 func (n *namespaceAudit) workload(k kind, object *item) {
 	named := n.object(k, object)
-	one := &workload{object: named}
-	controller := object.controller()
-	if controller != nil {
-		one.owner = controller.UID
+	one := &workload{object: named, kind: k}
+	if controller := object.controller(); controller != nil {
+		if owner, listed := n.owners[controller.UID]; listed && makes(owner.kind, k) {
+			one.owner = controller.UID
+		}
 	}
 	n.owners[object.Metadata.UID] = one
-	if controller != nil {
-		if _, listed := n.owners[controller.UID]; listed {
-			return
-		}
+	if one.owner != "" {
+		// What runs of it are pods, and those are judged one by one.
+		return
 	}
 	path, verdict, err := n.judge(k, object, v1alpha1.ExemptedWorkload{Kind: named.Kind, Name: named.Name})
 	one.result = n.rollup.add(named, path, verdict, err)

@@ -71,7 +71,7 @@ func (g *groups) kindsOf(environment *v1alpha1.Environment) ([]kind, error) {
 		}
 		if version != "" {
 			gvk := schema.GroupVersionKind{Group: each.Group, Version: version, Kind: each.Kind}
-			kinds = append(kinds, kind{GroupVersionKind: gvk, resource: each.Resource})
+			kinds = append(kinds, kind{GroupVersionKind: gvk, resource: each.Resource, declared: true})
 		}
 	}
 	return append(kinds, builtInKinds()...), nil

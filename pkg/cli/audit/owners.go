@@ -2,6 +2,7 @@ package audit
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/runeframeos/kubectl-rune/pkg/cli/report"
@@ -16,10 +17,25 @@ type owners map[types.UID]*workload
 // workload is an object that may own pods.
 type workload struct {
 	object report.Object
+	kind   kind
 	// owner is the UID of its controller; empty where it has none.
 	owner types.UID
 	// result of judging its template; nil where it is represented by its owner.
 	result *judged
+}
+
+// makes tells whether the controller of one kind makes objects of another on behalf of its own: else a reference
+// to an owner, which anybody may write, would keep an object from being judged.
+func makes(owner, child kind) bool {
+	switch child.GroupKind() {
+	case schema.GroupKind{Group: "apps", Kind: "ReplicaSet"}:
+		return owner.GroupKind() == schema.GroupKind{Group: "apps", Kind: "Deployment"} || owner.declared
+	case schema.GroupKind{Group: "batch", Kind: "Job"}:
+		return owner.GroupKind() == schema.GroupKind{Group: "batch", Kind: "CronJob"} || owner.declared
+	case schema.GroupKind{Kind: "ReplicationController"}:
+		return owner.declared
+	}
+	return false
 }
 
 // root returns the workload at the top of a chain of controllers, nil where the first one is unknown.

@@ -26,6 +26,8 @@ const (
 type kind struct {
 	schema.GroupVersionKind
 	resource string
+	// declared by an Environment, not built in.
+	declared bool
 }
 
 // String is how kubectl names the resource: "deployments.apps".

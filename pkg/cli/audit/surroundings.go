@@ -134,13 +134,10 @@ func exemptionsFor(all []v1alpha1.Exemption, named ...v1alpha1.ExemptedWorkload)
 	return picked
 }
 
-// runs tells whether a pod is to be judged. Pods that ended run nothing. Mirror pods are made by a node from its
-// own files: the API server shows them and no admission can keep them out. The error tells that the status
-// cannot be read.
+// runs tells whether a pod is to be judged. Pods that ended run nothing. Mirror pods, which a node makes of its own
+// files, are judged like all others: no admission can keep them out, but they run, and anybody can write their
+// annotation. The error tells that the status cannot be read.
 func (i *item) runs() (bool, error) {
-	if _, mirror := i.Metadata.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
-		return false, nil
-	}
 	if len(i.Status) == 0 {
 		return true, nil
 	}
