@@ -125,7 +125,8 @@ func (j *Judge) sealedApprovals(ctx context.Context, release *releaseRecord) ([]
 		}
 		a, err := readApproval(raw)
 		if err != nil {
-			return nil, err
+			j.Log.Error(err, "left out an Approval that cannot be read", "namespace", release.Namespace, "name", live[i].GetName())
+			continue
 		}
 		if a.Spec.Release.UID != release.UID || a.Spec.Release.Name != release.Name || a.DeletionTimestamp != nil {
 			continue

@@ -26,7 +26,8 @@ func (j *Judge) judgeExempt(ctx context.Context, c *candidate, facts policy.Fact
 	if facts.Exemptions, err = j.exemptionsFor(ctx, c); err != nil || len(facts.Exemptions) == 0 {
 		return verdict, err
 	}
-	if slices.ContainsFunc(facts.Exemptions, func(e v1alpha1.Exemption) bool { return len(e.Spec.Images) > 0 }) {
+	pinned := policy.EffectivePin(c.environment.Spec.Rules) != v1alpha1.PinNever
+	if pinned && slices.ContainsFunc(facts.Exemptions, func(e v1alpha1.Exemption) bool { return len(e.Spec.Images) > 0 }) {
 		facts.Images = j.digestsFor(ctx, c, facts.Images)
 	}
 	return c.scope.within(c.ruleset.Evaluate(policy.Input{Subject: c.subject, Facts: facts, Limit: maxOfRule})), nil
@@ -47,7 +48,8 @@ func (j *Judge) exemptionsFor(ctx context.Context, c *candidate) ([]v1alpha1.Exe
 		}
 		e, err := readExemption(raw)
 		if err != nil {
-			return nil, err
+			j.Log.Error(err, "left out an Exemption that cannot be read", "namespace", c.request.Namespace, "name", live[i].GetName())
+			continue
 		}
 		if e.Namespace != c.request.Namespace || e.Spec.Environment != c.environment.Name ||
 			e.DeletionTimestamp != nil || !e.Spec.ExpiresAt.After(j.Clock.Now()) {

@@ -1,6 +1,7 @@
 package admission_test
 
 import (
+	stdcmp "cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -212,10 +213,12 @@ func TestAnExemptionBoundToImagesCountsForThoseAlone(t *testing.T) {
 	bound := setMember(exemption("tmp", "Deployment", "web", "resources"), "images", `["`+digestOne+`"]`)
 	tests := map[string]struct {
 		image   string
+		pin     v1alpha1.Pin
 		refused bool
 	}{
 		"its digest":                  {image: "r.local/web@" + digestOne},
 		"a tag that names its digest": {image: "r.local/web:v1"},
+		"a tag that nothing pins":     {image: "r.local/web:v1", pin: v1alpha1.PinNever, refused: true},
 		"another digest":              {image: "r.local/web@" + digestTwo, refused: true},
 		"a tag that names another":    {image: "r.local/web:v2", refused: true},
 		"a tag that names nothing":    {image: "r.local/web:none", refused: true},
@@ -223,6 +226,7 @@ func TestAnExemptionBoundToImagesCountsForThoseAlone(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := bounded(t)
+			w.environment.Spec.Rules.Images = &v1alpha1.ImageRules{Pin: stdcmp.Or(tt.pin, v1alpha1.PinPods)}
 			w.admit(review{object: bound, user: user("eve")})
 			response := w.validate(review{object: deployment("web", "", template(tt.image)), user: user("ann")})
 			if tt.refused {
@@ -232,6 +236,16 @@ func TestAnExemptionBoundToImagesCountsForThoseAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAnExemptionThatCannotBeReadIsAbsentAndHidesNoOther(t *testing.T) {
+	w := bounded(t)
+	web := deployment("web", "", template("r.local/web:v1"))
+	unreadable := w.store(exemption("bad", "Deployment", "web", "resources"))
+	setSpec(t, unreadable, "never", "expiresAt")
+	requireRefused(t, w.validate(review{object: web, user: user("ann")}), "must set resources.limits.memory")
+	w.admit(review{object: exemption("tmp", "Deployment", "web", "resources"), user: user("eve")})
+	requireAllowed(t, w.validate(review{object: web, user: user("ann")}))
 }
 
 func TestExemptionsAreReadOnlyWhereSomethingIsViolated(t *testing.T) {

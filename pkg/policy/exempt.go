@@ -62,7 +62,11 @@ func exempts(in Input, exemption *v1alpha1.Exemption) bool {
 		return true
 	}
 	for _, slot := range in.Subject.Images() {
-		digest := in.Facts.Images[slot.Image].Digest
+		// What a tag meant at the judgement is what runs only where pods are pinned to it, and judged again as such.
+		digest := ""
+		if EffectivePin(in.Rules) != v1alpha1.PinNever {
+			digest = in.Facts.Images[slot.Image].Digest
+		}
 		// What the reference itself says is what runs, whatever was found out about it.
 		if ref, err := image.Parse(slot.Image); err != nil {
 			return false

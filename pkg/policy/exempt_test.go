@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	stdcmp "cmp"
 	"testing"
 	"time"
 
@@ -42,6 +43,7 @@ func TestExemptionsLiftViolations(t *testing.T) {
 	tests := map[string]struct {
 		exemptions []v1alpha1.Exemption
 		facts      policy.Facts
+		pin        v1alpha1.Pin
 		want       map[policy.Rule]string
 	}{
 		"none lifts nothing": {facts: policy.Facts{Now: now}, want: all},
@@ -81,6 +83,12 @@ func TestExemptionsLiftViolations(t *testing.T) {
 			exemptions: []v1alpha1.Exemption{exemptionUntil("a", later, []string{oneDigest, otherDigest}, "labels")},
 			want:       lifted(map[policy.Rule]string{policy.RuleLabels: "a"}),
 		},
+		"a tag counts by nothing where no pod is pinned to what was found": {
+			facts:      policy.Facts{Now: now, Images: map[string]policy.ImageFact{"web": {Digest: otherDigest}}},
+			exemptions: []v1alpha1.Exemption{exemptionUntil("a", later, []string{oneDigest, otherDigest}, "labels")},
+			pin:        v1alpha1.PinNever,
+			want:       all,
+		},
 		"every image must be listed": {
 			facts:      policy.Facts{Now: now, Images: map[string]policy.ImageFact{"web": {Digest: otherDigest}}},
 			exemptions: []v1alpha1.Exemption{exemptionUntil("a", later, []string{otherDigest}, "labels")},
@@ -92,13 +100,12 @@ func TestExemptionsLiftViolations(t *testing.T) {
 			want:       all,
 		},
 	}
-	ruleset := rulesetOf(t, v1alpha1.Rules{
-		Images:   &v1alpha1.ImageRules{DenyTags: []string{"latest"}, Pin: v1alpha1.PinNever},
+	rules := v1alpha1.Rules{
 		Metadata: &v1alpha1.MetadataRules{Labels: []v1alpha1.RequiredMetadata{{Key: "team"}}},
 		Approval: &v1alpha1.ApprovalRules{},
 		Access:   &v1alpha1.AccessRules{},
 		Custom:   []v1alpha1.CustomRule{{Name: "calm", Expression: "false", Message: "must be calm"}},
-	})
+	}
 	object := `{"metadata":{"name":"web"},"spec":{"template":{"spec":{"containers":[{"name":"app","image":"web"},{"name":"proxy","image":"proxy@` + oneDigest + `"}]}}}}`
 	subject, err := policy.NewSubject(schema.GroupKind{Group: "apps", Kind: "Deployment"}, []byte(object))
 	if err != nil {
@@ -107,7 +114,9 @@ func TestExemptionsLiftViolations(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			tt.facts.Exemptions = tt.exemptions
-			verdict := ruleset.Evaluate(policy.Input{Subject: subject, Facts: tt.facts})
+			rules := rules
+			rules.Images = &v1alpha1.ImageRules{DenyTags: []string{"latest"}, Pin: stdcmp.Or(tt.pin, v1alpha1.PinPods)}
+			verdict := rulesetOf(t, rules).Evaluate(policy.Input{Subject: subject, Facts: tt.facts})
 			got := map[policy.Rule]string{}
 			for _, violation := range verdict.Violations {
 				got[violation.Rule] = ""
