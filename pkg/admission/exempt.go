@@ -79,7 +79,9 @@ func (j *Judge) exemptionsFor(ctx context.Context, c *candidate) ([]v1alpha1.Exe
 func (j *Judge) ancestry(ctx context.Context, c *candidate) ([]v1alpha1.ExemptedWorkload, error) {
 	var names []v1alpha1.ExemptedWorkload
 	add := func(subject *policy.Subject, object *metav1.ObjectMeta) error {
-		names = append(names, v1alpha1.ExemptedWorkload{Kind: subject.Kind.Kind, Name: subject.Name})
+		if !shadowed(subject.Kind) {
+			names = append(names, v1alpha1.ExemptedWorkload{Kind: subject.Kind.Kind, Name: subject.Name})
+		}
 		release, err := j.canaryOf(ctx, c.environment.Name, c.request.Namespace, subject, object)
 		if release != nil {
 			names = append(names, v1alpha1.ExemptedWorkload{Kind: release.Spec.Workload.Kind, Name: release.Spec.Workload.Name})
@@ -121,6 +123,14 @@ func (j *Judge) ancestry(ctx context.Context, c *candidate) ([]v1alpha1.Exempted
 		owner, kind = parent, above
 	}
 	return names, nil
+}
+
+// shadowed tells whether a kind is declared and named like a built-in one of another group. An Exemption names no
+// group, and its kind is the built-in one where there is such.
+func shadowed(kind schema.GroupKind) bool {
+	return !policy.Covers(kind) && slices.ContainsFunc([]string{"", "apps", "batch"}, func(group string) bool {
+		return policy.Covers(schema.GroupKind{Group: group, Kind: kind.Kind})
+	})
 }
 
 // mayOwn tells whether objects of a kind are made by the controller of another.

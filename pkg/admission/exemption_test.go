@@ -248,6 +248,19 @@ func TestAnExemptionThatCannotBeReadIsAbsentAndHidesNoOther(t *testing.T) {
 	requireAllowed(t, w.validate(review{object: web, user: user("ann")}))
 }
 
+func TestAnExemptionOfABuiltInKindIsNotForADeclaredOneOfThatName(t *testing.T) {
+	w := bounded(t)
+	w.environment.Spec.WorkloadKinds = append(rollouts(), v1alpha1.WorkloadKind{
+		Group: "example.org", Kind: "StatefulSet", Resource: "statefulsets", TemplatePath: "spec.template",
+	})
+	w.admit(review{object: exemption("tmp", "StatefulSet", "web", "resources"), user: user("eve")})
+	w.admit(review{object: exemption("own", "Rollout", "web", "resources"), user: user("eve")})
+	app := template("r.local/web:v1")
+	requireAllowed(t, w.validate(review{object: object("apps/v1", "StatefulSet", "web", "", app), user: user("ann")}))
+	requireRefused(t, w.validate(review{object: object("example.org/v1", "StatefulSet", "web", "", app), user: user("ann")}), "[resources]")
+	requireAllowed(t, w.validate(review{object: rollout("r.local/web:v1"), user: user("ann")}))
+}
+
 func TestExemptionsAreReadOnlyWhereSomethingIsViolated(t *testing.T) {
 	w := bounded(t)
 	w.down["objects"] = errors.New("connection refused")
