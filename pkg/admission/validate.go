@@ -25,7 +25,9 @@ func (j *Judge) validate(ctx context.Context, environment string, request *admis
 	case kind == approvalKind().GroupKind() && request.SubResource == "":
 		return j.validateStamped(ctx, environment, request, j.validateApproval)
 	case kind == appsKind("ControllerRevision").GroupKind() && request.SubResource == "":
-		return j.validateRevision(ctx, environment, request)
+		return j.validateAdoption(ctx, environment, request)
+	case kind == appsKind("ReplicaSet").GroupKind() && request.SubResource == "":
+		return j.validateAdoption(ctx, environment, request)
 	case kind == exemptionKind().GroupKind() && request.SubResource == "":
 		return j.validateStamped(ctx, environment, request, j.validateExemption)
 	case judgedSubresource(request.SubResource):

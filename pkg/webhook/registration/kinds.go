@@ -40,10 +40,14 @@ func wantedKinds(environment *stored.Environment, entries map[string]placed) ask
 		entry = entries[selectedName(environment.Name)]
 	}
 	custom := len(environment.Spec.Rules.Custom) > 0
+	revisions := environment.Spec.Rules.Approval != nil || environment.Spec.Rules.Access != nil
 	if environment.Err != nil {
-		custom = slices.Contains(entry.asked.conditions, matchConditions(true)[0])
+		has := func(custom, revisions bool) bool {
+			return slices.Contains(entry.asked.conditions, matchConditions(custom, revisions)[0])
+		}
+		custom, revisions = has(true, false) || has(true, true), has(false, true) || has(true, true)
 	}
-	a := asked{rules(), matchConditions(custom)}
+	a := asked{rules(), matchConditions(custom, revisions)}
 	if environment.KindsKnown {
 		kinds := declared(environment.Spec.WorkloadKinds)
 		a.rules = append(a.rules, declaredRules(kinds)...)

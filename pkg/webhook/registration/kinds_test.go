@@ -57,7 +57,7 @@ func TestUpdatesThatChangeNoTemplateOfADeclaredKindStayAway(t *testing.T) {
 		// Two paths for one resource: a change of either counts.
 		kind("two.io", "things", "spec.a"), kind("two.io", "things", "spec.b"),
 	})
-	conditions := append(matchConditions(false), declaredConditions(kinds, false)...)
+	conditions := append(matchConditions(false, false), declaredConditions(kinds, false)...)
 	tests := map[string]struct {
 		group, resource, old, object string
 		want                         bool
@@ -177,7 +177,7 @@ func TestMostKindsThatAnEnvironmentCanDeclareFitTheAPIServer(t *testing.T) {
 	// One that is too deep to look into.
 	deep := kind("deep.io", "things", strings.Repeat("a.", 127)+"b")
 	all := declared(append(kinds, deep))
-	conditions := append(matchConditions(true), declaredConditions(all, true)...)
+	conditions := append(matchConditions(true, false), declaredConditions(all, true)...)
 	if len(conditions) > 64 {
 		t.Errorf("%d conditions", len(conditions))
 	}
@@ -238,7 +238,7 @@ func TestCustomRulesSeeWhatChangesOutsideOfTheTemplate(t *testing.T) {
 		"a spec that is a text": {[]string{"odd.io/things"}, `{"spec":"a"}`, `{"spec":"b"}`, true},
 	}
 	for _, minor := range []uint{30, 37} {
-		m := matcher(t, minor, append(matchConditions(true), declaredConditions(kinds, true)...))
+		m := matcher(t, minor, append(matchConditions(true, false), declaredConditions(kinds, true)...))
 		for name, test := range tests {
 			for _, full := range test.resources {
 				group, resource, _ := strings.Cut(full, "/")
@@ -255,15 +255,15 @@ func TestCustomRulesChangeTheConditions(t *testing.T) {
 	with.Spec.Rules.Custom = []v1alpha1.CustomRule{{Name: "a", Expression: "true", Message: "m"}}
 	w := newWorld(t, with, born(2, "plain", "pay"))
 	w.settled(t)
-	if got := w.entry(t, entryName("custom")).MatchConditions; got[0] != matchConditions(true)[0] {
+	if got := w.entry(t, entryName("custom")).MatchConditions; got[0] != matchConditions(true, false)[0] {
 		t.Errorf("%+v", got)
 	}
-	if got := w.entry(t, entryName("plain")).MatchConditions; got[0] != matchConditions(false)[0] {
+	if got := w.entry(t, entryName("plain")).MatchConditions; got[0] != matchConditions(false, false)[0] {
 		t.Errorf("%+v", got)
 	}
 	w.stored["custom"] = func(spec map[string]any) { spec["rules"] = "banana" }
 	w.settled(t)
-	if got := w.entry(t, entryName("custom")).MatchConditions; got[0] != matchConditions(true)[0] {
+	if got := w.entry(t, entryName("custom")).MatchConditions; got[0] != matchConditions(true, false)[0] {
 		t.Errorf("unreadable: %+v", got)
 	}
 }

@@ -20,20 +20,29 @@ const conditionName = "judged-part-changes"
 //
 // Where an Environment has custom rules, which see the whole object, any other change of a spec than that of a
 // workload's size is asked about too.
-func matchConditions(custom bool) []admissionregistrationv1.MatchCondition {
+//
+// Where revisions are believed, by the rules of approval and access, an update of what says whose revision a
+// ReplicaSet or a ControllerRevision is is asked about too.
+func matchConditions(custom, revisions bool) []admissionregistrationv1.MatchCondition {
 	differs := func(path string) string { return "object" + path + " != oldObject" + path }
 	template := differs
 	if custom {
 		template = func(string) string { return "(" + specChanges() + ")" }
 	}
+	set, revision := template(".?spec.?template"), differs(".?data")
+	if revisions {
+		adopted := " || " + differs(".metadata.?labels") + " || " + differs(".metadata.?ownerReferences")
+		set, revision = "("+set+adopted+")", "("+revision+adopted+")"
+	}
 	changed := []struct{ group, resources, expression string }{
 		{"", "'pods'", differs(".?spec")},
 		{v1alpha1.GroupName, "'releases', 'approvals', 'exemptions'", differs(".?spec")},
-		{"apps", "'deployments', 'replicasets', 'statefulsets', 'daemonsets'", template(".?spec.?template")},
+		{"apps", "'deployments', 'statefulsets', 'daemonsets'", template(".?spec.?template")},
+		{"apps", "'replicasets'", set},
 		{"batch", "'jobs'", template(".?spec.?template")},
 		{"", "'replicationcontrollers'", template(".?spec.?template")},
 		{"batch", "'cronjobs'", template(".?spec.?jobTemplate.?spec.?template")},
-		{"apps", "'controllerrevisions'", differs(".?data")},
+		{"apps", "'controllerrevisions'", revision},
 	}
 	var expression strings.Builder
 	expression.WriteString("request.operation != 'UPDATE' || (")

@@ -114,7 +114,7 @@ func TestOnlyWhatIsJudgedReachesTheWebhook(t *testing.T) {
 		"objects without anything to look into": {workloads, "", `{}`, `{}`, false},
 	}
 	for _, minor := range []uint{30, 37} {
-		m := matcher(t, minor, matchConditions(false))
+		m := matcher(t, minor, matchConditions(false, false))
 		for name, row := range rows {
 			for _, full := range row.resources {
 				group, resource, _ := strings.Cut(full, "/")
@@ -132,12 +132,34 @@ func TestOnlyWhatIsJudgedReachesTheWebhook(t *testing.T) {
 
 // TestEveryResourceOfTheRulesHasItsCondition would notice a resource whose updates are all asked about.
 func TestEveryResourceOfTheRulesHasItsCondition(t *testing.T) {
-	m := matcher(t, 37, matchConditions(false))
+	m := matcher(t, 37, matchConditions(false, false))
 	for _, rule := range rules() {
 		for _, resource := range rule.Resources {
 			if (review{rule.APIGroups[0], resource, "", admission.Update, `{"metadata":{"a":1}}`, `{"metadata":{"a":2}}`}).asked(t, m) &&
 				resource != "pods/ephemeralcontainers" && resource != "pods/resize" {
 				t.Errorf("%s: an update of the metadata is asked about", resource)
+			}
+		}
+	}
+}
+
+func TestWhoseRevisionItIsReachesTheWebhookWhereRevisionsAreBelieved(t *testing.T) {
+	for _, minor := range []uint{30, 37} {
+		for _, custom := range []bool{false, true} {
+			for _, believed := range []bool{false, true} {
+				m := matcher(t, minor, matchConditions(custom, believed))
+				for object, want := range map[string]bool{
+					`{"metadata":{"labels":{"app":"web"}}}`:                     believed,
+					`{"metadata":{"ownerReferences":[{"kind":"Deployment"}]}}`:  believed,
+					`{"metadata":{"annotations":{"a":"b"},"finalizers":["x"]}}`: false,
+				} {
+					for _, resource := range []string{"replicasets", "controllerrevisions", "deployments"} {
+						got := review{"apps", resource, "", admission.Update, object, `{"metadata":{}}`}.asked(t, m)
+						if got != (want && resource != "deployments") {
+							t.Errorf("1.%d: %s %s: asked=%v", minor, resource, object, got)
+						}
+					}
+				}
 			}
 		}
 	}
