@@ -27,7 +27,7 @@ import (
 )
 
 // defaultQPS bounds the requests per second: at 500 objects each, an audit of 10,000 pods takes some seconds.
-const defaultQPS = 20
+const defaultQPS = 50
 
 // Options of the command.
 type Options struct {
@@ -121,7 +121,7 @@ func (o *Options) Complete(flags *genericclioptions.ConfigFlags) (err error) {
 	}
 	config := rest.CopyConfig(o.connection.Config)
 	// One bucket for all groups of the API.
-	config.QPS, config.Burst = o.QPS, max(1, int(o.QPS))
+	config.QPS, config.Burst = o.QPS, max(1, 2*int(o.QPS))
 	if o.kube, err = kubernetes.NewForConfig(config); err != nil {
 		return fmt.Errorf("making client: %w", err)
 	}
@@ -179,6 +179,9 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 	}
 	found := &report.Report{Help: help()}
 	for _, target := range targets {
+		if !a.compiles(target.environment) {
+			continue
+		}
 		results, err := a.namespace(ctx, target.environment, target.namespace)
 		if err != nil {
 			return nil, err
@@ -260,14 +263,18 @@ func (o *Options) finish(found *report.Report) error {
 	if summary.Exempted > 0 {
 		fmt.Fprintln(o.ErrOut, "exempted violations are lifted by Exemptions that carry a seal; only the webhook can tell whether a seal is its own")
 	}
-	for _, name := range lacking(found) {
+	for _, name := range o.lacking(found) {
 		fmt.Fprintf(o.ErrOut, "namespaces of environment %q lack what it asks for: `kubectl rune env apply %s --dry-run=server` shows what would be added\n", name, name)
 	}
 	return o.outcome(found)
 }
 
-// lacking lists the environments of which a namespace violates something, sorted.
-func lacking(found *report.Report) []string {
+// lacking lists the environments of which a namespace violates something, sorted. Where a namespace was judged as if
+// it were in an environment that was named there is nothing to advise.
+func (o *Options) lacking(found *report.Report) []string {
+	if o.scope.environment != "" && o.scope.namespace != "" {
+		return nil
+	}
 	var names []string
 	for i := range found.Results {
 		if r := &found.Results[i]; r.Object.Kind == "Namespace" && len(r.Verdict.Violations) > 0 {

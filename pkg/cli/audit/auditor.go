@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
@@ -62,6 +63,20 @@ func (a *auditor) ruleset(environment *v1alpha1.Environment) (*policy.Ruleset, e
 	}
 	a.rulesets[environment.Name] = rules
 	return rules, nil
+}
+
+// compiles tells whether the rules of an Environment can be judged by. Where they cannot that is noted once, and the
+// rest goes on.
+func (a *auditor) compiles(environment *v1alpha1.Environment) bool {
+	if known, judged := a.rulesets[environment.Name]; judged {
+		return known != nil
+	}
+	if _, err := a.ruleset(environment); err != nil {
+		a.rulesets[environment.Name] = nil
+		a.problems = append(a.problems, report.Problem{Source: report.Source{File: "environments/" + environment.Name}, Message: err.Error()})
+		return false
+	}
+	return true
 }
 
 // namespaceAudit is what the judgement of one namespace needs at hand.
@@ -138,8 +153,8 @@ func (n *namespaceAudit) workload(k kind, object *item) {
 		}
 	}
 	n.owners[object.Metadata.UID] = one
-	if one.owner != "" {
-		// What runs of it are pods, and those are judged one by one.
+	if one.owner != "" || (k.GroupKind() == schema.GroupKind{Group: "batch", Kind: "Job"} && object.finished()) {
+		// What runs of the former are pods, and those are judged one by one; of the latter nothing runs.
 		return
 	}
 	path, verdict, err := n.judge(k, object, v1alpha1.ExemptedWorkload{Kind: named.Kind, Name: named.Name})

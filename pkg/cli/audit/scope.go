@@ -28,11 +28,8 @@ type scope struct {
 // targets to judge, by environment and name, and what is to be told about those that are left out.
 func (s scope) targets(environments []v1alpha1.Environment, live []corev1.Namespace) (targets []target, notes []string, err error) {
 	if s.namespace != "" {
-		one, err := s.oneNamespace(environments, live)
-		if err != nil {
-			return nil, nil, err
-		}
-		return []target{*one}, nil, nil
+		targets, err := s.oneNamespace(environments, live)
+		return targets, nil, err
 	}
 	for i := range environments {
 		environment := &environments[i]
@@ -40,8 +37,11 @@ func (s scope) targets(environments []v1alpha1.Environment, live []corev1.Namesp
 			continue
 		}
 		members := env.MembersOf(environments, environment, live)
-		for at := range members.Live {
-			targets = append(targets, target{environment, &members.Live[at]})
+		for at := range live {
+			// A namespace that two Environments select by label is judged by the rules of both, as at admission.
+			if covers(environments, environment, &live[at]) {
+				targets = append(targets, target{environment, &live[at]})
+			}
 		}
 		if len(members.Missing) > 0 {
 			notes = append(notes, fmt.Sprintf("namespaces of environment %q do not exist or may not be read: %s",
@@ -55,19 +55,26 @@ func (s scope) targets(environments []v1alpha1.Environment, live []corev1.Namesp
 	return targets, notes, nil
 }
 
-func (s scope) oneNamespace(environments []v1alpha1.Environment, live []corev1.Namespace) (*target, error) {
+// covers tells whether the rules of an Environment count in a namespace.
+func covers(environments []v1alpha1.Environment, environment *v1alpha1.Environment, live *corev1.Namespace) bool {
+	return slices.ContainsFunc(v1alpha1.Covering(environments, live.Name, live.Labels), func(e *v1alpha1.Environment) bool { return e.Name == environment.Name })
+}
+
+func (s scope) oneNamespace(environments []v1alpha1.Environment, live []corev1.Namespace) ([]target, error) {
 	at := slices.IndexFunc(live, func(n corev1.Namespace) bool { return n.Name == s.namespace })
 	if at < 0 {
 		return nil, fmt.Errorf("namespace %q does not exist or may not be read: `kubectl get namespaces` lists those that exist", s.namespace)
 	}
-	one := &target{namespace: &live[at]}
 	if s.environment != "" {
 		environment, err := env.Named(environments, s.environment)
-		one.environment = environment
-		return one, err
+		return []target{{environment: environment, namespace: &live[at]}}, err
 	}
-	if one.environment = v1alpha1.Owner(environments, s.namespace, live[at].Labels); one.environment == nil {
+	var targets []target
+	for _, environment := range v1alpha1.Covering(environments, s.namespace, live[at].Labels) {
+		targets = append(targets, target{environment: environment, namespace: &live[at]})
+	}
+	if len(targets) == 0 {
 		return nil, fmt.Errorf("namespace %q is in no environment: name one with --environment, or judge all environments with -A", s.namespace)
 	}
-	return one, nil
+	return targets, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -146,4 +147,20 @@ func (i *item) runs() (bool, error) {
 	}
 	err := json.Unmarshal(i.Status, &status)
 	return status.Phase != corev1.PodSucceeded && status.Phase != corev1.PodFailed, err
+}
+
+// finished tells whether a Job has ended, well or not. A status that cannot be read is that of one which has not.
+func (i *item) finished() bool {
+	var status struct {
+		Conditions []batchv1.JobCondition `json:"conditions"`
+	}
+	if len(i.Status) == 0 || json.Unmarshal(i.Status, &status) != nil {
+		return false
+	}
+	for _, condition := range status.Conditions {
+		if (condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed) && condition.Status == corev1.ConditionTrue {
+			return true
+		}
+	}
+	return false
 }
