@@ -191,7 +191,7 @@ func undecided(environment string, d decision, err error) (*admissionv1.Admissio
 		response = denial(nil, http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, message)
 	}
 	response.AuditAnnotations[AuditVerdict] = VerdictUndecided
-	response.AuditAnnotations[AuditViolations] = message
+	response.AuditAnnotations[AuditViolations] = bounded(message, maxAuditAnnotation)
 	return response, VerdictUndecided
 }
 

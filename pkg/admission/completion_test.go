@@ -141,10 +141,15 @@ func TestWorkloadsArePinnedWhereAskedUnlessTheirTemplateMustStay(t *testing.T) {
 		change func(w *world)
 		want   string
 	}{
-		"a new workload":   {review: review{object: deployment("web", "", v1)}, want: `"/spec/template/spec/containers/0/image","value":"r.local/web:v1@` + digestOne},
-		"a CronJob":        {review: review{object: object("batch/v1", "CronJob", "x", "", v1)}, want: `"/spec/jobTemplate/spec/template/spec/containers/0/image"`},
-		"a declared kind":  {review: review{object: rollout("r.local/web:v1")}, want: `"/spec/template/spec/containers/0/image"`},
-		"a new template":   {review: review{object: deployment("web", "d1", v1), old: deployment("web", "d1", v2)}, want: digestOne},
+		"a new workload":  {review: review{object: deployment("web", "", v1)}, want: `"/spec/template/spec/containers/0/image","value":"r.local/web:v1@` + digestOne},
+		"a CronJob":       {review: review{object: object("batch/v1", "CronJob", "x", "", v1)}, want: `"/spec/jobTemplate/spec/template/spec/containers/0/image"`},
+		"a declared kind": {review: review{object: rollout("r.local/web:v1")}, want: `"/spec/template/spec/containers/0/image"`},
+		"a new template":  {review: review{object: deployment("web", "d1", v1), old: deployment("web", "d1", v2)}, want: digestOne},
+		"the same manifest again, though the tag has moved": {
+			review: review{object: deployment("web", "d1", v1), old: deployment("web", "d1", template("r.local/web:v1@"+digestTwo))},
+			want:   `"value":"r.local/web:v1@` + digestTwo},
+		"another tag than before": {
+			review: review{object: deployment("web", "d1", v1), old: deployment("web", "d1", template("r.local/web:v2@"+digestTwo))}, want: digestOne},
 		"one with digests": {review: review{object: deployment("web", "", pinned)}},
 		"scaling":          {review: review{object: deployment("web", "d1", v1, annotation("a", "b")), old: deployment("web", "d1", v1)}},
 		"a Pod":            {review: review{object: podOf("r.local/web:v1")}, want: `"/spec/containers/0/image"`},

@@ -81,14 +81,44 @@ func (j *Judge) pin(ctx context.Context, c *candidate) ([]jsonpatch.Operation, e
 		return nil, err
 	}
 	root := templatePointer(c.subject.TemplatePath)
-	resolved := j.resolved(ctx, distinct(slots))
+	kept := keptDigests(c, slots)
+	resolved := j.resolved(ctx, distinct(slices.DeleteFunc(slices.Clone(slots), func(slot policy.ImageSlot) bool { return kept[slot.Owner] != "" })))
 	var patch []jsonpatch.Operation
 	for _, slot := range slots {
-		if ref, found := resolved[slot.Image]; found {
-			patch = append(patch, jsonpatch.NewOperation("replace", root+slot.Pointer, ref.String()))
+		reference := kept[slot.Owner]
+		if ref, found := resolved[slot.Image]; reference == "" && found {
+			reference = ref.String()
+		}
+		if reference != "" {
+			patch = append(patch, jsonpatch.NewOperation("replace", root+slot.Pointer, reference))
 		}
 	}
 	return patch, nil
+}
+
+// keptDigests returns, by the owner of the image, the references of a workload's former template that have the digest
+// of the very tag that stands there now. Who applies a manifest again, with the tag in it, changes nothing: it would
+// else roll out what the tag names by then, and could not be applied while the registry is away.
+func keptDigests(c *candidate, slots []policy.ImageSlot) map[string]string {
+	if c.old == nil || c.subject.IsPod() {
+		return nil
+	}
+	former := map[string]string{}
+	for _, slot := range c.old.Images() {
+		former[slot.Owner] = slot.Image
+	}
+	kept := map[string]string{}
+	for _, slot := range slots {
+		ref, err := image.Parse(slot.Image)
+		if err != nil {
+			continue
+		}
+		was, err := image.Parse(former[slot.Owner])
+		if err == nil && was.Digest != "" && ref.WithDigest(was.Digest) == was {
+			kept[slot.Owner] = was.String()
+		}
+	}
+	return kept
 }
 
 // templatePointer is the JSON pointer to a field path of names, which hold no character that needs escaping.

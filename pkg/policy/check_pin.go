@@ -66,7 +66,9 @@ func pinDoc() Doc {
 		Summary: "Images are named by their digest, so that what was judged is what runs.",
 		Kinds:   "Pods; with `Workloads` all kinds",
 		Allows: `Images with a digest (` + "`web:v1@sha256:…`" + `; the tag beside it is for people). With ` + "`Pods`" + `, the default of ` + "`rules.images`" + `, admission writes the digest of a tag into Pods and workloads keep their tags;
-with ` + "`Workloads`" + ` it writes digests into pod templates too. With ` + "`Never`" + ` references stay as they are.`,
+with ` + "`Workloads`" + ` it writes digests into pod templates too; a tag that stays
+keeps its digest, so that applying a manifest again rolls out nothing: for what a moved tag names, write a new tag.
+With ` + "`Never`" + ` references stay as they are.`,
 		Denies: "Images whose digest could not be found out, because the registry has no such tag or cannot be reached, and references that cannot be read.",
 		Fix:    "Push the tag, or name the digest yourself: `crane digest registry.example.com/web:v1.4.2` prints it. Where the message names a cause, mend that: credentials, the network, a typing error.",
 		Notes: `An environment with the rule signatures always pins, in Pods at least. A tag in a file that ` + "`kubectl rune check`" + ` reads is no violation where admission will pin it.

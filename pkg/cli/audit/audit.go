@@ -203,7 +203,7 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 		progress.clear()
 		fmt.Fprintln(o.ErrOut, line)
 	}
-	found.Problems = a.problems
+	found.Problems, found.Skipped = a.problems, a.skipped
 	return found, nil
 }
 

@@ -3,5 +3,6 @@
 //
 // Whatever it passes over it validates by RFC 8259, so that a text which it accepts is one that decoders
 // accept too. Keys are case-sensitive, as they are for the API server; of a key that stands twice the last
-// value counts, as in a decoder's map. It decodes no values and changes no text.
+// value counts, as in a decoder's map. It changes no text, and decodes no values
+// but those that CheckExponents refuses, to say where they stand.
 package rawjson
