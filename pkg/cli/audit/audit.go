@@ -203,7 +203,7 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 		progress.clear()
 		fmt.Fprintln(o.ErrOut, line)
 	}
-	found.Problems, found.Skipped = a.problems, a.skipped
+	found.Problems = a.problems
 	return found, nil
 }
 

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -31,8 +32,6 @@ type auditor struct {
 	tell func(what string, number int)
 	// problems are what could not be read.
 	problems []report.Problem
-	// skipped are objects that no rules were asked for.
-	skipped  []report.Skipped
 	rulesets map[string]*policy.Ruleset
 }
 
@@ -91,7 +90,6 @@ type namespaceAudit struct {
 	exemptions []v1alpha1.Exemption
 	owners     owners
 	rollup     *rollup
-	skipped    []report.Skipped
 }
 
 // namespace judges a namespace and all that runs in it.
@@ -129,7 +127,6 @@ func (a *auditor) namespace(ctx context.Context, environment *v1alpha1.Environme
 	if err := n.list(ctx, podKind(), n.pod); err != nil {
 		return nil, err
 	}
-	a.skipped = append(a.skipped, n.skipped...)
 	return n.rollup.results(), nil
 }
 
@@ -144,4 +141,70 @@ func (n *namespaceAudit) list(ctx context.Context, k kind, visit func(*item)) er
 	})
 	n.tell(k.String()+" in namespace "+n.name, number)
 	return n.note(err, k.String(), n.name)
+}
+
+// workload judges a pod template, unless the object is represented by a controller that is judged itself.
+func (n *namespaceAudit) workload(k kind, object *item) {
+	named := n.object(k, object)
+	one := &workload{object: named, kind: k}
+	if controller := object.controller(); controller != nil {
+		if owner, listed := n.owners[controller.UID]; listed && makes(owner.kind, k) {
+			one.owner = controller.UID
+		}
+	}
+	n.owners[object.Metadata.UID] = one
+	if one.owner != "" || (k.GroupKind() == schema.GroupKind{Group: "batch", Kind: "Job"} && object.finished()) {
+		// What runs of the former are pods, and those are judged one by one; of the latter nothing runs.
+		return
+	}
+	path, verdict, err := n.judge(k, object, v1alpha1.ExemptedWorkload{Kind: named.Kind, Name: named.Name})
+	one.result = n.rollup.add(named, path, verdict, err)
+}
+
+// pod judges a pod as it is and rolls it up to its workload.
+func (n *namespaceAudit) pod(object *item) {
+	k := podKind()
+	named := n.object(k, object)
+	runs, err := object.runs()
+	if err != nil {
+		n.rollup.add(named, "", policy.Verdict{}, fmt.Errorf("reading the status of Pod %q: %w", named.Name, err))
+		return
+	}
+	if !runs {
+		return
+	}
+	exempted := []v1alpha1.ExemptedWorkload{{Kind: named.Kind, Name: named.Name}}
+	root := n.owners.rootOf(object.controller(), n.name)
+	if root != nil {
+		exempted = append(exempted, v1alpha1.ExemptedWorkload{Kind: root.object.Kind, Name: root.object.Name})
+	}
+	_, verdict, err := n.judge(k, object, exempted...)
+	if root == nil {
+		n.rollup.add(named, "", verdict, err).pods = 1
+		return
+	}
+	n.rollup.addPod(named.Name, root, verdict, err)
+}
+
+func (n *namespaceAudit) object(k kind, object *item) report.Object {
+	return report.Object{APIVersion: k.GroupVersion().String(), Kind: k.Kind, Namespace: n.name, Name: object.Metadata.Name}
+}
+
+// judge returns the path of the pod template beside the verdict. The error tells that the object cannot be judged.
+func (n *namespaceAudit) judge(k kind, object *item, exempted ...v1alpha1.ExemptedWorkload) (string, policy.Verdict, error) {
+	subject, err := n.rules.NewSubject(k.GroupKind(), object.raw)
+	if err != nil {
+		return "", policy.Verdict{}, err
+	}
+	verdict := n.rules.Evaluate(policy.Input{
+		Subject: subject,
+		Facts: policy.Facts{
+			Surroundings: n.surroundings,
+			Exemptions:   exemptionsFor(n.exemptions, exempted...),
+			Now:          n.clock.Now(),
+		},
+		Deferred: append(deferred(), n.unknown...),
+	})
+	verdict.Deferred = slices.DeleteFunc(verdict.Deferred, func(rule policy.Rule) bool { return slices.Contains(n.unknown, rule) })
+	return subject.TemplatePath, verdict, nil
 }

@@ -51,7 +51,7 @@ func (g *gauge) Now() time.Time {
 	return g.FakePassiveClock.Now()
 }
 
-// large serves 100 ReplicaSets with 100 pods each, made page by page, so that only the audit holds memory.
+// large serves 100 Deployments with 100 pods each, made page by page, so that only the audit holds memory.
 type large struct {
 	requests atomic.Int64
 	inFlight atomic.Int64
@@ -66,7 +66,7 @@ func (l *large) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/pods"):
 		l.pods(w, r)
-	case strings.HasSuffix(r.URL.Path, "/replicasets"):
+	case strings.HasSuffix(r.URL.Path, "/deployments"):
 		_, _ = io.WriteString(w, `{"metadata":{},"items":[`)
 		for i := range largePods / 100 {
 			comma(w, i)
@@ -102,7 +102,7 @@ func (l *large) pods(w io.Writer, r *http.Request) {
 	fmt.Fprintf(w, `{"metadata":{"continue":%q},"items":[`, next)
 	for i := from; i < to; i++ {
 		comma(w, i-from)
-		fmt.Fprintf(w, `{"metadata":{"name":"web-%d","uid":"p-%d","ownerReferences":[{"kind":"ReplicaSet","name":"web","uid":"d-%d","controller":true}],"managedFields":[{"manager":%q}]},"spec":%s,"status":{"phase":"Running"}}`,
+		fmt.Fprintf(w, `{"metadata":{"name":"web-%d","uid":"p-%d","ownerReferences":[{"kind":"Deployment","name":"web","uid":"d-%d","controller":true}],"managedFields":[{"manager":%q}]},"spec":%s,"status":{"phase":"Running"}}`,
 			i, i, i/100, filler, largeSpec)
 	}
 	_, _ = io.WriteString(w, `]}`)

@@ -43,19 +43,19 @@ func (r *rollup) add(object report.Object, path string, verdict policy.Verdict, 
 
 // addPod takes the verdict over a pod of a workload. What only repeats the verdict over the workload's own
 // template counts there; the rest is told once for all pods that share it.
-func (r *rollup) addPod(name string, root *workload, verdict policy.Verdict) {
+func (r *rollup) addPod(name string, root *workload, verdict policy.Verdict, err error) {
 	verdict = nameless(verdict, name)
 	if root.result != nil {
 		verdict = beyond(verdict, root.result)
-		if len(verdict.Violations)+len(verdict.Exempted) == 0 {
+		if err == nil && len(verdict.Violations)+len(verdict.Exempted) == 0 {
 			root.result.pods++
 			return
 		}
 	}
-	key := fmt.Sprintf("%s %s %s|%v", root.object.APIVersion, root.object.Kind, root.object.Name, verdict)
+	key := fmt.Sprintf("%s %s %s|%v|%v", root.object.APIVersion, root.object.Kind, root.object.Name, verdict, err)
 	group, ok := r.groups[key]
 	if !ok {
-		group = &judged{object: root.object, verdict: verdict}
+		group = &judged{object: root.object, verdict: verdict, err: err}
 		r.groups[key] = group
 		r.all = append(r.all, group)
 	}

@@ -134,3 +134,33 @@ func exemptionsFor(all []v1alpha1.Exemption, named ...v1alpha1.ExemptedWorkload)
 	}
 	return picked
 }
+
+// runs tells whether a pod is to be judged. Pods that ended run nothing. Mirror pods, which a node makes of its own
+// files, are judged like all others: no admission can keep them out, but they run, and anybody can write their
+// annotation. The error tells that the status cannot be read.
+func (i *item) runs() (bool, error) {
+	if len(i.Status) == 0 {
+		return true, nil
+	}
+	var status struct {
+		Phase corev1.PodPhase `json:"phase"`
+	}
+	err := json.Unmarshal(i.Status, &status)
+	return status.Phase != corev1.PodSucceeded && status.Phase != corev1.PodFailed, err
+}
+
+// finished tells whether a Job has ended, well or not. A status that cannot be read is that of one which has not.
+func (i *item) finished() bool {
+	var status struct {
+		Conditions []batchv1.JobCondition `json:"conditions"`
+	}
+	if len(i.Status) == 0 || json.Unmarshal(i.Status, &status) != nil {
+		return false
+	}
+	for _, condition := range status.Conditions {
+		if (condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed) && condition.Status == corev1.ConditionTrue {
+			return true
+		}
+	}
+	return false
+}
