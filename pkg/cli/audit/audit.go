@@ -178,6 +178,7 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 		clock: o.Clock, tell: progress.tell, rulesets: map[string]*policy.Ruleset{},
 	}
 	found := &report.Report{Help: help()}
+	byNamespace := map[string][]report.Result{}
 	for _, target := range targets {
 		if !a.compiles(target.environment) {
 			continue
@@ -187,9 +188,26 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 			return nil, err
 		}
 		found.Results = append(found.Results, results...)
-		if writer == nil {
+		byNamespace[target.namespace.Name] = append(byNamespace[target.namespace.Name], results...)
+	}
+	progress.clear()
+	if writer != nil {
+		if err := o.writeReports(ctx, a, writer, targets, byNamespace); err != nil {
+			return nil, err
+		}
+	}
+	found.Problems = a.problems
+	return found, nil
+}
+
+// writeReports writes one report for each namespace, whichever Environments it was judged by.
+func (o *Options) writeReports(ctx context.Context, a *auditor, writer *reportWriter, targets []target, byNamespace map[string][]report.Result) error {
+	for _, target := range targets {
+		results, waiting := byNamespace[target.namespace.Name]
+		if !waiting {
 			continue
 		}
+		delete(byNamespace, target.namespace.Name)
 		line, err := writer.write(ctx, target, results)
 		if unreadable(err) {
 			a.problems = append(a.problems, report.Problem{
@@ -198,13 +216,11 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		progress.clear()
 		fmt.Fprintln(o.ErrOut, line)
 	}
-	found.Problems = a.problems
-	return found, nil
+	return nil
 }
 
 // targets reads the Environments and the namespaces.

@@ -49,8 +49,8 @@ const longApply = `Give the namespaces of an environment what its spec.namespace
 NetworkPolicies that deny by default, and Pod Security labels.
 
 The objects are applied server-side under names that begin with "rune". Applying twice changes nothing, and
-nobody's object is removed. A field that somebody else manages is left to them and told, unless
---force-conflicts is given. Stricter Pod Security labels stay.
+nobody's object is removed. An object of which somebody else manages a field that would change
+is left to them as a whole and told, unless --force-conflicts is given. Stricter Pod Security labels stay.
 
 Network policies that deny by default cut traffic that no other policy allows, from the moment they are applied.`
 
