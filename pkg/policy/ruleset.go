@@ -39,6 +39,7 @@ type Ruleset struct {
 	checks      []asked
 	kinds       map[schema.GroupKind][]string
 	completer   *completer
+	strictest   v1alpha1.Enforcement
 }
 
 // asked is a check that the environment has.
@@ -50,7 +51,7 @@ type asked struct {
 
 // Compile prepares an Environment, which must not be changed afterwards. Its error names every rule that cannot be read.
 func (c *Compiler) Compile(environment *v1alpha1.Environment) (*Ruleset, error) {
-	r := &Ruleset{environment: environment, kinds: map[schema.GroupKind][]string{}}
+	r := &Ruleset{environment: environment, kinds: map[schema.GroupKind][]string{}, strictest: c.Strictest(environment)}
 	for _, kind := range environment.Spec.WorkloadKinds {
 		r.kinds[schema.GroupKind{Group: kind.Group, Kind: kind.Kind}] = strings.Split(kind.TemplatePath, ".")
 	}
@@ -144,7 +145,7 @@ func (r *Ruleset) Evaluate(in Input) Verdict {
 	if in.Arriving || !in.Subject.IsPod() {
 		completion, err := r.Complete(in.Subject)
 		if err != nil {
-			return NewVerdict(Violation{Rule: RuleCompletion, Field: in.Subject.Field("spec"), Message: "cannot be judged: " + err.Error(), Enforcement: v1alpha1.EnforcementEnforce})
+			return NewVerdict(Violation{Rule: RuleCompletion, Field: in.Subject.Field("spec"), Message: "cannot be judged: " + err.Error(), Enforcement: r.strictest})
 		}
 		in.Subject = completion.Subject
 	}
