@@ -128,8 +128,13 @@ func (j *Judge) ancestry(ctx context.Context, c *candidate) ([]v1alpha1.Exempted
 // shadowed tells whether a kind is declared and named like a built-in one of another group. An Exemption names no
 // group, and its kind is the built-in one where there is such.
 func shadowed(kind schema.GroupKind) bool {
-	return !policy.Covers(kind) && slices.ContainsFunc([]string{"", "apps", "batch"}, func(group string) bool {
-		return policy.Covers(schema.GroupKind{Group: group, Kind: kind.Kind})
+	return !policy.Covers(kind) && namesBuiltIn(kind.Kind)
+}
+
+// namesBuiltIn tells whether a built-in kind that is judged has this name.
+func namesBuiltIn(kind string) bool {
+	return slices.ContainsFunc([]string{"", "apps", "batch"}, func(group string) bool {
+		return policy.Covers(schema.GroupKind{Group: group, Kind: kind})
 	})
 }
 

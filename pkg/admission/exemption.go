@@ -145,12 +145,7 @@ func (j *Judge) judgeExemption(ctx context.Context, name string, request *admiss
 
 // canBeExempt tells whether objects of a kind are judged in an environment.
 func canBeExempt(environment *v1alpha1.Environment, kind string) bool {
-	for _, group := range []string{"", "apps", "batch"} {
-		if policy.Covers(schema.GroupKind{Group: group, Kind: kind}) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(environment.Spec.WorkloadKinds, func(declared v1alpha1.WorkloadKind) bool { return declared.Kind == kind })
+	return namesBuiltIn(kind) || slices.ContainsFunc(environment.Spec.WorkloadKinds, func(declared v1alpha1.WorkloadKind) bool { return declared.Kind == kind })
 }
 
 func longestExemption(environment *v1alpha1.Environment) time.Duration {

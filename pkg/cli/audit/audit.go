@@ -17,7 +17,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
-	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/connect"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/env"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/exit"
@@ -133,19 +132,10 @@ func (o *Options) Validate() error {
 	if o.QPS <= 0 {
 		return fmt.Errorf("--qps=%v: write a number above 0", o.QPS)
 	}
-	if _, err := degree(o.FailOn); err != nil {
+	if _, err := report.Threshold(o.FailOn); err != nil {
 		return err
 	}
 	return report.Format(o.Output).Validate()
-}
-
-func degree(flag string) (v1alpha1.Enforcement, error) {
-	for _, each := range []v1alpha1.Enforcement{v1alpha1.EnforcementEnforce, v1alpha1.EnforcementWarn, v1alpha1.EnforcementAudit} {
-		if strings.EqualFold(flag, string(each)) {
-			return each, nil
-		}
-	}
-	return "", fmt.Errorf("--fail-on=%s is unknown: write enforce, warn or audit", flag)
 }
 
 // Run judges and prints.
@@ -303,7 +293,7 @@ func (o *Options) lacking(found *report.Report) []string {
 
 // outcome is the exit code: an audit that could not read everything has failed, whatever it found.
 func (o *Options) outcome(found *report.Report) error {
-	threshold, err := degree(o.FailOn)
+	threshold, err := report.Threshold(o.FailOn)
 	if err != nil {
 		return err
 	}

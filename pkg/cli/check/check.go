@@ -147,15 +147,9 @@ func (o *Options) Validated() error {
 	if err := o.Output.Validate(); err != nil {
 		errs = append(errs, err)
 	}
-	switch strings.ToLower(o.FailOn) {
-	case "enforce":
-		o.threshold = v1alpha1.EnforcementEnforce
-	case "warn":
-		o.threshold = v1alpha1.EnforcementWarn
-	case "audit":
-		o.threshold = v1alpha1.EnforcementAudit
-	default:
-		errs = append(errs, fmt.Errorf("--fail-on %s is unknown: write enforce, warn or audit", o.FailOn))
+	var err error
+	if o.threshold, err = report.Threshold(o.FailOn); err != nil {
+		errs = append(errs, err)
 	}
 	switch o.Validate {
 	case ValidationStrict, ValidationWarn, ValidationIgnore:
