@@ -52,7 +52,11 @@ func (b build) run(ctx context.Context) error {
 
 // compile runs the go command and reports how many packages it has compiled.
 func (b build) compile(ctx context.Context, began time.Time) error {
-	args := append([]string{"build", "-v", "-o", b.out + string(filepath.Separator)}, b.flags...)
+	target := b.out + string(filepath.Separator)
+	if len(b.tool.Packages) == 1 {
+		target = filepath.Join(b.out, b.tool.Binaries[0])
+	}
+	args := append([]string{"build", "-v", "-o", target}, b.flags...)
 	command := b.goCommand(ctx, append(args, b.tool.Packages...)...)
 	stderr, err := command.StderrPipe()
 	if err != nil {

@@ -9,7 +9,8 @@ type Tool struct {
 	// Module is the module whose version the tool is known by, empty for our
 	// own code.
 	Module string
-	// Packages are what `go build` is given; Binaries what comes out.
+	// Packages are what `go build` is given; Binaries what comes out: where there
+	// is one package, its program under this name, else under the package's own.
 	Packages []string
 	Binaries []string
 	// Links are further names for the first binary.
@@ -24,7 +25,10 @@ type Tool struct {
 	Usual string
 }
 
-const cniPlugins = "github.com/containernetworking/plugins/plugins/"
+const (
+	cniPlugins = "github.com/containernetworking/plugins/plugins/"
+	rekorTiles = "github.com/sigstore/rekor-tiles/v2"
+)
 
 // Tools returns every tool, in the order in which they are built.
 func Tools() []Tool {
@@ -66,6 +70,30 @@ func Tools() []Tool {
 		{
 			Name: "cosign", Module: "github.com/sigstore/cosign/v2", Packages: []string{"github.com/sigstore/cosign/v2/cmd/cosign"}, Binaries: []string{"cosign"},
 			Usual: "3 to 5 min",
+		},
+		{
+			Name: "cosign3", Module: "github.com/sigstore/cosign/v3", Packages: []string{"github.com/sigstore/cosign/v3/cmd/cosign"}, Binaries: []string{"cosign3"},
+			Usual: "3 to 5 min",
+		},
+		{
+			Name: "fulcio", Module: "github.com/sigstore/fulcio", Packages: []string{"github.com/sigstore/fulcio"}, Binaries: []string{"fulcio"},
+			Usual: "1 to 2 min",
+		},
+		{
+			Name: "timestamp", Module: "github.com/sigstore/timestamp-authority/v2", Packages: []string{"github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server"},
+			Binaries: []string{"timestamp-server"}, Usual: "1 to 2 min",
+		},
+		{
+			Name: "rekor", Module: rekorTiles, Packages: []string{rekorTiles + "/cmd/rekor-server/posix"}, Binaries: []string{"rekor-server"},
+			Usual: "1 to 2 min",
+		},
+		{
+			Name: "rekor-dsse", Module: rekorTiles, Packages: []string{rekorTiles + "/cmd/rekor-server/posix"}, Binaries: []string{"rekor-server-dsse"},
+			Usual: "1 to 2 min",
+		},
+		{
+			Name: "distribution", Module: "github.com/distribution/distribution/v3", Packages: []string{"github.com/distribution/distribution/v3/cmd/registry"},
+			Binaries: []string{"registry"}, Usual: "1 min",
 		},
 	}
 }
