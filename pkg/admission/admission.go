@@ -36,7 +36,8 @@ type Config struct {
 // Judge answers admission reviews. It is safe for concurrent use.
 type Judge struct {
 	Config
-	rulesets *rulesets
+	rulesets  *rulesets
+	inspector *Inspector
 }
 
 // New returns a Judge, or an error if a port is missing.
@@ -52,7 +53,11 @@ func New(config Config) (*Judge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the admission judge: %w", err)
 	}
-	return &Judge{Config: config, rulesets: newRulesets(compiler)}, nil
+	inspector, err := NewInspector(config.Images, config.Clock)
+	if err != nil {
+		return nil, fmt.Errorf("making the admission judge: %w", err)
+	}
+	return &Judge{Config: config, rulesets: newRulesets(compiler), inspector: inspector}, nil
 }
 
 // Validate answers a validating review of an object in an environment's namespace. It never returns

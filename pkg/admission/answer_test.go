@@ -14,7 +14,7 @@ import (
 
 	"github.com/runeframeos/kubectl-rune/pkg/admission"
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
-	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
 
 func TestEnforcementDecidesWhatAViolationDoes(t *testing.T) {
@@ -142,9 +142,9 @@ func TestWhatNobodyCouldJudgeIsDenied(t *testing.T) {
 // slowImages answers when its context ends.
 type slowImages struct{ *world }
 
-func (slowImages) Verify(ctx context.Context, _ image.Reference, _ []v1alpha1.Authority) (image.Proof, error) {
+func (slowImages) Verify(ctx context.Context, _ proof.Question) (proof.Finding, error) {
 	<-ctx.Done()
-	return image.Proof{}, errors.New(`registry "r.local" did not answer in time`)
+	return proof.Finding{}, errors.New(`registry "r.local" did not answer in time`)
 }
 
 func TestARequestEndsAtItsDeadlineAndTellsTheCause(t *testing.T) {

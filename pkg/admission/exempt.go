@@ -155,7 +155,7 @@ func (j *Judge) digestsFor(ctx context.Context, c *candidate, known map[string]p
 			missing = append(missing, reference)
 		}
 	}
-	for reference, digest := range j.resolved(ctx, missing) {
+	for reference, digest := range j.resolved(ctx, c.access(), missing) {
 		fact := facts[reference]
 		fact.Digest = digest.Digest
 		facts[reference] = fact

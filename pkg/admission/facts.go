@@ -19,7 +19,7 @@ func (j *Judge) facts(ctx context.Context, c *candidate) (policy.Facts, error) {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		facts.Images, err = j.imageFacts(ctx, c.environment, c.subject.UnsettledImages(), c.subject.IsPod())
+		facts.Images, err = j.imageFacts(ctx, c)
 		return err
 	})
 	group.Go(func() (err error) {

@@ -82,7 +82,7 @@ func (j *Judge) pin(ctx context.Context, c *candidate) ([]jsonpatch.Operation, e
 	}
 	root := templatePointer(c.subject.TemplatePath)
 	kept := keptDigests(c, slots)
-	resolved := j.resolved(ctx, distinct(slices.DeleteFunc(slices.Clone(slots), func(slot policy.ImageSlot) bool { return kept[slot.Owner] != "" })))
+	resolved := j.resolved(ctx, c.access(), distinct(slices.DeleteFunc(slices.Clone(slots), func(slot policy.ImageSlot) bool { return kept[slot.Owner] != "" })))
 	var patch []jsonpatch.Operation
 	for _, slot := range slots {
 		reference := kept[slot.Owner]
@@ -130,7 +130,7 @@ func templatePointer(path string) string {
 }
 
 // resolved returns the references that have no digest with the one that their tag names now.
-func (j *Judge) resolved(ctx context.Context, references []string) map[string]image.Reference {
+func (j *Judge) resolved(ctx context.Context, access image.Access, references []string) map[string]image.Reference {
 	found := make([]image.Reference, len(references))
 	var group errgroup.Group
 	group.SetLimit(maxConcurrentImages)
@@ -140,8 +140,8 @@ func (j *Judge) resolved(ctx context.Context, references []string) map[string]im
 			if err != nil || ref.Digest != "" {
 				return nil
 			}
-			if digest, err := j.Images.Resolve(ctx, ref); err == nil {
-				found[i] = ref.WithDigest(digest)
+			if resolution, err := j.Images.Resolve(ctx, access, ref); err == nil {
+				found[i] = ref.WithDigest(resolution.Digest)
 			}
 			return nil
 		})

@@ -44,7 +44,7 @@ func TestWhatIsVerifiedIsWhatRuns(t *testing.T) {
 		t.Errorf("verified digests (-want +got):\n%s\nin %s", diff, patched)
 	}
 	_, patched = w.mutate(review{object: podOf("r.local/web:v1"), user: user("ann")})
-	requireRefused(t, w.validate(review{object: patched, user: user("ann")}), digestBad, "is not signed")
+	requireRefused(t, w.validate(review{object: patched, user: user("ann")}), digestBad, "does not satisfy ImagePolicy")
 }
 
 func TestAPodThatCannotBePinnedIsRefusedWithTheCause(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
 
 // Policies are the Environments and ImagePolicies that judgements follow. They may be cached; an
@@ -21,18 +22,20 @@ type Policies interface {
 	// EnvironmentOf returns the name of the Environment that a namespace belongs to (v1alpha1.Owner); empty if there
 	// is none. What it says decides what is stamped and sealed, so an adapter reads the namespace's labels live.
 	EnvironmentOf(ctx context.Context, namespace string) (string, error)
-	// ImagePolicies returns all those that name the environment, in any order. An error means that they could not be read; none is not an error.
-	ImagePolicies(ctx context.Context, environment string) ([]v1alpha1.ImagePolicy, error)
+	// ImagePolicies returns all those that name the environment, in any order: the same pointers while nothing changed. An
+	// error means that they could not be read; none is not an error.
+	ImagePolicies(ctx context.Context, environment string) ([]*v1alpha1.ImagePolicy, error)
 }
 
 // Images asks registries. Both methods return an error for which errors.Is(err, image.ErrNotExist)
 // holds where the registry knows no such image, and any other error where nobody could tell. Their
 // errors are read by users: they name the registry and the cause.
 type Images interface {
-	// Resolve returns the digest that the reference's tag names now ("sha256:…"). It is not called for references with a digest.
-	Resolve(ctx context.Context, ref image.Reference) (digest string, err error)
-	// Verify says whether any one of the authorities signed the reference's digest.
-	Verify(ctx context.Context, ref image.Reference, authorities []v1alpha1.Authority) (image.Proof, error)
+	// Resolve returns the digest that the reference's tag names now, or where the registry fails what it named when it
+	// was last asked, and says so. It is not called for references with a digest.
+	Resolve(ctx context.Context, access image.Access, ref image.Reference) (image.Resolution, error)
+	// Verify says whether a digest satisfies one ImagePolicy: it does, or it definitely does not.
+	Verify(ctx context.Context, question proof.Question) (proof.Finding, error)
 }
 
 // Objects reads the cluster live, never through a cache, and keeps every field that it does not know.

@@ -72,7 +72,7 @@ func TestImagesOfEveryPlaceMustBeSigned(t *testing.T) {
 			signaturesOnly(w)
 			requireAllowed(t, w.validate(review{object: pod(fmt.Sprintf(spec, good)), user: user("ann")}))
 			requireRefused(t, w.validate(review{object: pod(fmt.Sprintf(spec, bad)), user: user("ann")}),
-				`is not signed by any authority of ImagePolicy "web" (key "release"): it has no signatures  [signatures]`)
+				`does not satisfy ImagePolicy "web": it has no signatures  [signatures]`)
 		})
 	}
 }
@@ -84,7 +84,7 @@ func TestWhatIsWrongWithAnImageIsToldApart(t *testing.T) {
 		change func(w *world)
 		want   string
 	}{
-		"unsigned":        {image: "r.local/bad:v1", want: "is not signed by any authority"},
+		"unsigned":        {image: "r.local/bad:v1", want: "does not satisfy ImagePolicy"},
 		"missing":         {image: "r.local/none:v1", want: "does not exist: registry \"r.local\" answered"},
 		"registry down":   {image: "r.local/web:v1", change: func(w *world) { w.down["images"] = unreachable }, want: "could not be checked: registry \"r.local\" cannot be reached: connection refused"},
 		"down, by digest": {image: "r.local/web@" + digestOne, change: func(w *world) { w.down["images"] = unreachable }, want: "could not be checked: registry \"r.local\" cannot be reached"},
@@ -93,13 +93,13 @@ func TestWhatIsWrongWithAnImageIsToldApart(t *testing.T) {
 			w.policies[0].Spec.Environments = []string{"staging"}
 		}, want: "is covered by no ImagePolicy"},
 		"a policy per image, one not satisfied": {image: "r.local/web:v1", change: func(w *world) {
-			w.policies = append(w.policies, *w.policies[0].DeepCopy())
+			w.policies = append(w.policies, w.policies[0].DeepCopy())
 			w.policies[1].Name, w.policies[1].Spec.Images = "bad", []string{"r.local/*"}
 			w.signed = map[string]bool{}
 		}, want: `ImagePolicy "bad"`},
 		"an unreadable reference":   {image: "r.local/Web", want: "is not a repository"},
 		"a host like a trusted one": {image: "r.local.evil.org/web:v1", want: "is covered by no ImagePolicy"},
-		"an upper-case host":        {image: "R.LOCAL/bad:v1", want: "is not signed by any authority"},
+		"an upper-case host":        {image: "R.LOCAL/bad:v1", want: "does not satisfy ImagePolicy"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestAnUpdateThatChangesTheImageIsJudgedWhateverElseItDoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			signaturesOnly(w)
-			requireRefused(t, w.validate(review{object: tt.object, old: tt.old, user: user("ann")}), "is not signed")
+			requireRefused(t, w.validate(review{object: tt.object, old: tt.old, user: user("ann")}), "does not satisfy ImagePolicy")
 		})
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/admission"
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
 
 // Digests of the images that the fake registry holds.
@@ -39,7 +40,7 @@ const environmentName = "production"
 type world struct {
 	t           *testing.T
 	environment *v1alpha1.Environment
-	policies    []v1alpha1.ImagePolicy
+	policies    []*v1alpha1.ImagePolicy
 	// digests by reference with a tag, and the digests that are signed.
 	digests map[string]string
 	signed  map[string]bool
@@ -54,10 +55,13 @@ type world struct {
 	// down are the ports that fail.
 	down  map[string]error
 	clock *testclock.FakePassiveClock
+	// stale is why the registry's earlier answers are used.
+	stale string
 	calls atomic.Int64
 	judge *admission.Judge
 
 	mu       sync.Mutex
+	access   image.Access
 	verified []string
 	denials  []admission.Denial
 	uids     int
@@ -71,7 +75,7 @@ func newWorld(t *testing.T) *world {
 			ObjectMeta: metav1.ObjectMeta{Name: environmentName},
 			Spec:       v1alpha1.EnvironmentSpec{Namespaces: []string{"prod"}},
 		},
-		policies: []v1alpha1.ImagePolicy{{
+		policies: []*v1alpha1.ImagePolicy{{
 			ObjectMeta: metav1.ObjectMeta{Name: "web"},
 			Spec: v1alpha1.ImagePolicySpec{
 				Images: []string{"r.local/**"}, Environments: []string{environmentName},
@@ -109,13 +113,17 @@ func (w *world) Environment(_ context.Context, name string) (*v1alpha1.Environme
 	return w.environment.DeepCopy(), nil // tests change theirs between calls
 }
 
-func (w *world) ImagePolicies(context.Context, string) ([]v1alpha1.ImagePolicy, error) {
-	return w.policies, w.call("imagePolicies")
+func (w *world) ImagePolicies(context.Context, string) ([]*v1alpha1.ImagePolicy, error) {
+	copies := make([]*v1alpha1.ImagePolicy, len(w.policies)) // tests change theirs between calls
+	for i, policy := range w.policies {
+		copies[i] = policy.DeepCopy()
+	}
+	return copies, w.call("imagePolicies")
 }
 
-func (w *world) Resolve(_ context.Context, ref image.Reference) (string, error) {
+func (w *world) Resolve(_ context.Context, _ image.Access, ref image.Reference) (image.Resolution, error) {
 	if err := w.call("images"); err != nil {
-		return "", err
+		return image.Resolution{}, err
 	}
 	if ref.Digest != "" {
 		w.t.Errorf("Resolve was asked for %s, which has a digest", ref)
@@ -124,22 +132,23 @@ func (w *world) Resolve(_ context.Context, ref image.Reference) (string, error) 
 	defer w.mu.Unlock()
 	digest, found := w.digests[ref.String()]
 	if !found {
-		return "", fmt.Errorf("registry %q answered that it has no such image: %w", ref.Registry, image.ErrNotExist)
+		return image.Resolution{}, fmt.Errorf("registry %q answered that it has no such image: %w", ref.Registry, image.ErrNotExist)
 	}
-	return digest, nil
+	return image.Resolution{Digest: digest, Stale: w.stale}, nil
 }
 
-func (w *world) Verify(_ context.Context, ref image.Reference, authorities []v1alpha1.Authority) (image.Proof, error) {
+func (w *world) Verify(_ context.Context, question proof.Question) (proof.Finding, error) {
 	if err := w.call("images"); err != nil {
-		return image.Proof{}, err
+		return proof.Finding{}, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.verified = append(w.verified, ref.Digest)
-	if w.signed[ref.Digest] {
-		return image.Proof{Verified: true, Authority: authorities[0].Name}, nil
+	w.verified = append(w.verified, question.Image.Digest)
+	w.access = question.Access
+	if w.signed[question.Image.Digest] {
+		return proof.Finding{Outcome: proof.Outcome{Satisfied: true}, Stale: w.stale}, nil
 	}
-	return image.Proof{Reason: "it has no signatures"}, nil
+	return proof.Finding{Outcome: proof.Outcome{Reasons: []string{"it has no signatures"}}}, nil
 }
 
 func objectKey(kind schema.GroupKind, namespace, name string) string {

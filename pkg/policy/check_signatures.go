@@ -19,49 +19,49 @@ func signaturesCheck() Check {
 			var violations []Violation
 			for _, slot := range in.Subject.UnsettledImages() {
 				fact := in.Facts.Images[slot.Image]
-				if fact.Signature == SignatureVerified {
-					continue
+				for _, message := range signatureMessages(slot.Image, fact) {
+					violations = append(violations, Violation{Rule: RuleSignatures, Field: slot.Field, Message: message})
 				}
-				violations = append(violations, Violation{Rule: RuleSignatures, Field: slot.Field, Message: signatureMessage(slot.Image, fact)})
 			}
 			return violations
 		}),
 	}
 }
 
+// signatureMessages has one for each ImagePolicy that is not satisfied, or one for all.
+func signatureMessages(reference string, fact ImageFact) []string {
+	if fact.Signature == SignatureVerified {
+		return nil
+	}
+	if len(fact.Unsatisfied) == 0 {
+		return []string{signatureMessage(reference, PolicyFact{Signature: fact.Signature, Reasons: []string{fact.Cause}})}
+	}
+	messages := make([]string, len(fact.Unsatisfied))
+	for i, unsatisfied := range fact.Unsatisfied {
+		messages[i] = signatureMessage(reference, unsatisfied)
+	}
+	// A registry that fails is told once, not once for each policy.
+	slices.Sort(messages)
+	return slices.Compact(messages)
+}
+
 // signatureMessage tells apart what a person mends in different ways: sign it, push it, name it in a
 // policy, or wait for the registry.
-func signatureMessage(reference string, fact ImageFact) string {
+func signatureMessage(reference string, fact PolicyFact) string {
+	reasons := strings.Join(slices.DeleteFunc(slices.Clone(fact.Reasons), func(reason string) bool { return reason == "" }), "; ")
 	switch fact.Signature {
 	case SignatureRejected:
-		message := fmt.Sprintf("image %q is not signed by any authority of ImagePolicy %q (%s)", reference, fact.Policy, authorityList(fact.Authorities))
-		if fact.Cause != "" {
-			message += ": " + fact.Cause
-		}
-		return message
+		return fmt.Sprintf("image %q does not satisfy ImagePolicy %q: %s", reference, fact.Policy, reasons)
 	case SignatureNoPolicy:
 		return fmt.Sprintf("image %q is covered by no ImagePolicy of this environment, so no signature could make it trusted", reference)
 	case SignatureNoImage:
-		return fmt.Sprintf("image %q does not exist: %s", reference, fact.Cause)
+		return fmt.Sprintf("image %q does not exist: %s", reference, reasons)
 	default:
-		cause := fact.Cause
-		if cause == "" {
-			cause = "nobody asked its registry"
+		if reasons == "" {
+			reasons = "nobody asked its registry"
 		}
-		return fmt.Sprintf("the signature of image %q could not be checked: %s", reference, cause)
+		return fmt.Sprintf("the signature of image %q could not be checked: %s", reference, reasons)
 	}
-}
-
-func authorityList(names []string) string {
-	sorted := slices.Sorted(slices.Values(names))
-	for i, name := range sorted {
-		sorted[i] = fmt.Sprintf("%q", name)
-	}
-	noun := "key"
-	if len(sorted) != 1 {
-		noun = "keys"
-	}
-	return noun + " " + strings.Join(sorted, ", ")
 }
 
 func signaturesDoc() Doc {

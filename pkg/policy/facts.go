@@ -53,7 +53,7 @@ const (
 	SignatureUnknown Signature = ""
 	// SignatureVerified: every ImagePolicy that covers the image is satisfied.
 	SignatureVerified Signature = "Verified"
-	// SignatureRejected: the registry answered, and no trusted authority signed the image.
+	// SignatureRejected: the registry answered, and what an ImagePolicy asks is not there.
 	SignatureRejected Signature = "Rejected"
 	// SignatureNoPolicy: no ImagePolicy of the environment covers the image.
 	SignatureNoPolicy Signature = "NoPolicy"
@@ -68,12 +68,22 @@ type ImageFact struct {
 	Signature Signature `json:"signature,omitempty"`
 	// Digest that was verified; of a reference with a tag, what the tag named at the time.
 	Digest string `json:"digest,omitempty"`
-	// Policy is the ImagePolicy that was not satisfied.
-	Policy string `json:"policy,omitempty"`
-	// Authorities of that policy, by name.
-	Authorities []string `json:"authorities,omitempty"`
-	// Cause in words, for all outcomes but SignatureVerified.
+	// Unsatisfied are the ImagePolicies that cover the image and are not satisfied, sorted by name.
+	Unsatisfied []PolicyFact `json:"unsatisfied,omitempty"`
+	// Cause in words where the image was asked about by no policy: its tag could not be resolved, for example.
 	Cause string `json:"cause,omitempty"`
+	// Stale says why earlier answers were used: the registry fails. Empty where it was asked or need not be.
+	Stale string `json:"stale,omitempty"`
+}
+
+// PolicyFact is what one ImagePolicy says about an image.
+type PolicyFact struct {
+	// Policy by name.
+	Policy string `json:"policy"`
+	// Signature is SignatureRejected, SignatureNoImage or SignatureUnknown.
+	Signature Signature `json:"signature,omitempty"`
+	// Reasons in words.
+	Reasons []string `json:"reasons,omitempty"`
 }
 
 // ApprovalFact is what is known about the approval of an object's pod template.

@@ -30,6 +30,9 @@ func readAuthorities(authorities []v1alpha1.Authority) ([]signer, error) {
 	}
 	var signers []signer
 	for _, authority := range authorities {
+		if authority.Key == nil {
+			return nil, fmt.Errorf("reading authority %q: it has no key", authority.Name)
+		}
 		key, err := cryptoutils.UnmarshalPEMToPublicKey([]byte(authority.Key.Data))
 		if err != nil {
 			return nil, fmt.Errorf("reading the key of authority %q: %w", authority.Name, err)

@@ -168,7 +168,7 @@ func must(t *testing.T, pair func() (key, error)) key {
 }
 
 func (k key) authority(name string) v1alpha1.Authority {
-	return v1alpha1.Authority{Name: name, Key: v1alpha1.KeyAuthority{Data: k.public}}
+	return v1alpha1.Authority{Name: name, Key: &v1alpha1.KeyAuthority{Data: k.public}}
 }
 
 // sign attaches a cosign signature, kept under the tag sha256-….sig beside others that are there.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
 
 // Defaults of Config.
@@ -106,20 +107,20 @@ func newTransport() http.RoundTripper {
 
 // Resolve returns the digest that a tag names now. Only its failures are remembered, for seconds. The
 // error is image.ErrNotExist where the registry knows no such image.
-func (v *Verifier) Resolve(ctx context.Context, ref image.Reference) (string, error) {
+func (v *Verifier) Resolve(ctx context.Context, _ image.Access, ref image.Reference) (image.Resolution, error) {
 	if ref.Digest != "" {
-		return ref.Digest, nil
+		return image.Resolution{Digest: ref.Digest}, nil
 	}
 	key := "resolve " + ref.String()
 	if err := v.cache.failure(key); err != nil {
-		return "", err
+		return image.Resolution{}, err
 	}
 	digest, err := once(ctx, v, key, ref.Registry, func(ctx context.Context) (string, error) {
 		digest, err := v.head(ctx, ref)
 		v.cache.setFailure(key, err)
 		return digest, err
 	})
-	return digest, err
+	return image.Resolution{Digest: digest}, err
 }
 
 // head asks for a manifest's digest, with GET where the registry's answer to HEAD has none.
@@ -148,9 +149,22 @@ func (v *Verifier) head(ctx context.Context, ref image.Reference) (string, error
 	return full.Digest.String(), nil
 }
 
-// Verify says whether any one of the authorities signed the reference's digest. See the package's
+// Verify implements the port of package admission for ImagePolicies of keys.
+func (v *Verifier) Verify(ctx context.Context, question proof.Question) (proof.Finding, error) {
+	found, err := v.verifyKeys(ctx, question.Image, question.Requirement.ImagePolicy().Spec.Authorities)
+	if err != nil {
+		return proof.Finding{}, err
+	}
+	finding := proof.Finding{Outcome: proof.Outcome{Satisfied: found.Verified}}
+	if !found.Verified {
+		finding.Outcome.Reasons = []string{found.Reason}
+	}
+	return finding, nil
+}
+
+// verifyKeys says whether any one of the authorities signed the reference's digest. See the package's
 // documentation for what is cached. An error means that nobody could tell.
-func (v *Verifier) Verify(ctx context.Context, ref image.Reference, authorities []v1alpha1.Authority) (image.Proof, error) {
+func (v *Verifier) verifyKeys(ctx context.Context, ref image.Reference, authorities []v1alpha1.Authority) (image.Proof, error) {
 	if ref.Digest == "" {
 		return image.Proof{}, fmt.Errorf("verifying %q: it names no digest", ref)
 	}

@@ -70,7 +70,7 @@ func TestVerifyTellsSignedFromUnsigned(t *testing.T) {
 	verifier := signature.New(signature.Config{})
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := verifier.Verify(t.Context(), tt.ref, authorities(trusted.authority("release")))
+			got, err := verifier.VerifyKeys(t.Context(), tt.ref, authorities(trusted.authority("release")))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +86,7 @@ func TestVerifyNamesTheAuthorityThatSigned(t *testing.T) {
 	first, second := trustedKey(t), foreignKey(t)
 	ref := r.push(t, "team/web", "v1")
 	second.sign(t, ref)
-	got, err := signature.New(signature.Config{}).Verify(t.Context(), ref, authorities(first.authority("ci"), second.authority("people")))
+	got, err := signature.New(signature.Config{}).VerifyKeys(t.Context(), ref, authorities(first.authority("ci"), second.authority("people")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,13 +108,13 @@ func TestVerifyRefusesPoliciesThatTrustNobody(t *testing.T) {
 		"without authorities": {ref: ref, want: "no authority is trusted"},
 		"with a key that is none": {
 			ref:         ref,
-			authorities: authorities(v1alpha1.Authority{Name: "ci", Key: v1alpha1.KeyAuthority{Data: "-----BEGIN PUBLIC KEY-----"}}),
+			authorities: authorities(v1alpha1.Authority{Name: "ci", Key: &v1alpha1.KeyAuthority{Data: "-----BEGIN PUBLIC KEY-----"}}),
 			want:        `reading the key of authority "ci"`},
 		"of a tag": {ref: image.Reference{Registry: "127.0.0.1:1", Repository: "web", Tag: "v1"}, want: "names no digest"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			proof, err := signature.New(signature.Config{}).Verify(t.Context(), tt.ref, tt.authorities)
+			proof, err := signature.New(signature.Config{}).VerifyKeys(t.Context(), tt.ref, tt.authorities)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || proof.Verified {
 				t.Errorf("Verify = %+v, %v; want an error with %q", proof, err, tt.want)
 			}
@@ -150,12 +150,12 @@ func TestOutagesAreNotAnswers(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			started := time.Now()
-			proof, err := verifier.Verify(ctx, ref, authorities(trusted.authority("release")))
+			proof, err := verifier.VerifyKeys(ctx, ref, authorities(trusted.authority("release")))
 			requireOutage(t, r, err, tt.want)
 			if diff := cmp.Diff(image.Proof{}, proof); diff != "" {
 				t.Errorf("an outage gave a proof:\n%s", diff)
 			}
-			_, err = verifier.Resolve(ctx, image.Reference{Registry: r.host(), Repository: "team/web", Tag: "v1"})
+			_, err = verifier.Resolve(ctx, image.Access{}, image.Reference{Registry: r.host(), Repository: "team/web", Tag: "v1"})
 			requireOutage(t, r, err, tt.want)
 			if took := time.Since(started); took > 3*time.Second {
 				t.Errorf("both questions took %s, with a context of one second", took)
@@ -199,7 +199,7 @@ func TestAPayloadThatCannotBeFetchedIsAnOutage(t *testing.T) {
 	ref := r.push(t, "team/web", "v1")
 	trusted.sign(t, ref)
 	r.failOn(func(request *http.Request) bool { return strings.Contains(request.URL.Path, "/blobs/") }, http.StatusServiceUnavailable)
-	proof, err := signature.New(signature.Config{}).Verify(t.Context(), ref, authorities(trusted.authority("release")))
+	proof, err := signature.New(signature.Config{}).VerifyKeys(t.Context(), ref, authorities(trusted.authority("release")))
 	requireOutage(t, r, err, "fails (503 Service Unavailable)")
 	if proof.Verified {
 		t.Error("verified without having read the signature")
@@ -215,12 +215,12 @@ func TestAMissingImageIsToldFromAnUnsignedOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = verifier.Verify(t.Context(), missing, authorities(trusted.authority("release"))); !errors.Is(err, image.ErrNotExist) {
+	if _, err = verifier.VerifyKeys(t.Context(), missing, authorities(trusted.authority("release"))); !errors.Is(err, image.ErrNotExist) {
 		t.Errorf("Verify of a missing digest: %v, want ErrNotExist", err)
 	}
 	for _, repository := range []string{"team/web", "team/none"} {
 		ref := image.Reference{Registry: r.host(), Repository: repository, Tag: "v9"}
-		if _, err = verifier.Resolve(t.Context(), ref); !errors.Is(err, image.ErrNotExist) {
+		if _, err = verifier.Resolve(t.Context(), image.Access{}, ref); !errors.Is(err, image.ErrNotExist) {
 			t.Errorf("Resolve of %s: %v, want ErrNotExist", ref, err)
 		}
 	}
@@ -232,11 +232,11 @@ func TestTagsAreResolvedEveryTime(t *testing.T) {
 	tag := image.Reference{Registry: r.host(), Repository: "team/web", Tag: "v1"}
 	for range 2 {
 		want := r.push(t, "team/web", "v1").Digest
-		got, err := verifier.Resolve(t.Context(), tag)
+		got, err := verifier.Resolve(t.Context(), image.Access{}, tag)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got != want {
+		if got.Digest != want {
 			t.Errorf("Resolve = %s, want %s, which the tag names now", got, want)
 		}
 	}
@@ -251,7 +251,7 @@ func TestAVerifiedDigestOutlivesAnOutage(t *testing.T) {
 	clock := testclock.NewFakePassiveClock(time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC))
 	verifier := signature.New(signature.Config{Clock: clock, FreshFor: time.Hour, StaleFor: 24 * time.Hour, RetryAfter: 3 * time.Second})
 	verify := func(ref image.Reference, a v1alpha1.Authority) (image.Proof, error) {
-		return verifier.Verify(t.Context(), ref, authorities(a))
+		return verifier.VerifyKeys(t.Context(), ref, authorities(a))
 	}
 	require := func(step string, wantVerified bool) {
 		t.Helper()
@@ -296,7 +296,7 @@ func TestAnImageThatIsSignedLaterIsSeenWithinSeconds(t *testing.T) {
 	clock := testclock.NewFakePassiveClock(time.Now())
 	verifier := signature.New(signature.Config{Clock: clock, RetryAfter: 3 * time.Second})
 	for step, want := range []bool{false, true} {
-		proof, err := verifier.Verify(t.Context(), ref, authorities(trusted.authority("release")))
+		proof, err := verifier.VerifyKeys(t.Context(), ref, authorities(trusted.authority("release")))
 		if err != nil || proof.Verified != want {
 			t.Errorf("step %d: %+v, %v; want verified %t", step, proof, err, want)
 		}
@@ -314,7 +314,7 @@ func TestASignatureThatWasRemovedEndsTheVerdict(t *testing.T) {
 	trusted.sign(t, ref)
 	clock := testclock.NewFakePassiveClock(time.Now())
 	verifier := signature.New(signature.Config{Clock: clock, FreshFor: time.Hour})
-	if proof, err := verifier.Verify(t.Context(), ref, authorities(trusted.authority("release"))); err != nil || !proof.Verified {
+	if proof, err := verifier.VerifyKeys(t.Context(), ref, authorities(trusted.authority("release"))); err != nil || !proof.Verified {
 		t.Fatalf("signed: %+v, %v", proof, err)
 	}
 	tag, err := name.NewTag(ref.Name() + ":" + strings.Replace(ref.Digest, ":", "-", 1) + ".sig")
@@ -329,7 +329,7 @@ func TestASignatureThatWasRemovedEndsTheVerdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock.SetTime(clock.Now().Add(2 * time.Hour))
-	if proof, err := verifier.Verify(t.Context(), ref, authorities(trusted.authority("release"))); err != nil || proof.Verified {
+	if proof, err := verifier.VerifyKeys(t.Context(), ref, authorities(trusted.authority("release"))); err != nil || proof.Verified {
 		t.Errorf("after the signature is gone: %+v, %v; a definite answer must end a stale verdict", proof, err)
 	}
 }
@@ -352,7 +352,7 @@ func TestEqualQuestionsShareOneAnswer(t *testing.T) {
 		started.Add(1)
 		group.Go(func() {
 			started.Done()
-			proof, err := verifier.Verify(t.Context(), ref, authorities(trusted.authority("release")))
+			proof, err := verifier.VerifyKeys(t.Context(), ref, authorities(trusted.authority("release")))
 			if err != nil || !proof.Verified {
 				t.Errorf("proof %+v, error %v", proof, err)
 			}

@@ -7,19 +7,19 @@ import (
 	"testing"
 
 	"github.com/runeframeos/kubectl-rune/pkg/admission"
-	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
 
 // noImages is a verifier that is never asked.
 type noImages struct{}
 
-func (noImages) Resolve(context.Context, image.Reference) (string, error) {
-	return "", errors.New("not asked")
+func (noImages) Resolve(context.Context, image.Access, image.Reference) (image.Resolution, error) {
+	return image.Resolution{}, errors.New("not asked")
 }
 
-func (noImages) Verify(context.Context, image.Reference, []v1alpha1.Authority) (image.Proof, error) {
-	return image.Proof{}, errors.New("not asked")
+func (noImages) Verify(context.Context, proof.Question) (proof.Finding, error) {
+	return proof.Finding{}, errors.New("not asked")
 }
 
 var _ admission.Images = noImages{}

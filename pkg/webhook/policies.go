@@ -65,7 +65,7 @@ func (p policies) EnvironmentOf(ctx context.Context, namespace string) (string, 
 }
 
 // ImagePolicies implements admission.Policies.
-func (p policies) ImagePolicies(ctx context.Context, environment string) ([]v1alpha1.ImagePolicy, error) {
+func (p policies) ImagePolicies(ctx context.Context, environment string) ([]*v1alpha1.ImagePolicy, error) {
 	for _, reader := range []client.Reader{p.cached, p.live} {
 		naming, err := p.catalog.ImagePolicies(ctx, reader, environment)
 		if err != nil || len(naming) > 0 {

@@ -80,8 +80,8 @@ func TestImagePolicy(t *testing.T) {
 	found := configuration.ImagePolicy(&v1alpha1.ImagePolicy{Spec: v1alpha1.ImagePolicySpec{
 		Images: []string{"r.local/*", "r.local/Web"},
 		Authorities: []v1alpha1.Authority{
-			{Name: "none", Key: v1alpha1.KeyAuthority{Data: "x"}},
-			{Name: "broken", Key: v1alpha1.KeyAuthority{Data: "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"}},
+			{Name: "none", Key: &v1alpha1.KeyAuthority{Data: "x"}},
+			{Name: "broken", Key: &v1alpha1.KeyAuthority{Data: "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"}},
 		},
 	}})
 	var fields []string

@@ -19,6 +19,9 @@ func ImagePolicy(images *v1alpha1.ImagePolicy) []Problem {
 		}
 	}
 	for i, authority := range images.Spec.Authorities {
+		if authority.Key == nil || authority.Key.Data == "" {
+			continue
+		}
 		if err := readKey(authority.Key.Data); err != nil {
 			found.add(fmt.Sprintf("spec.authorities[%d].key.data", i), "%s", err)
 		}

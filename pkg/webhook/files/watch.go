@@ -120,13 +120,13 @@ func (s *Source) EnvironmentOf(_ context.Context, namespace string) (string, err
 }
 
 // ImagePolicies implements admission.Policies.
-func (s *Source) ImagePolicies(_ context.Context, environment string) ([]v1alpha1.ImagePolicy, error) {
+func (s *Source) ImagePolicies(_ context.Context, environment string) ([]*v1alpha1.ImagePolicy, error) {
 	set := s.Set()
-	var naming []v1alpha1.ImagePolicy
+	var naming []*v1alpha1.ImagePolicy
 	for i := range set.ImagePolicies {
 		for _, name := range set.ImagePolicies[i].Spec.Environments {
 			if name == environment {
-				naming = append(naming, set.ImagePolicies[i])
+				naming = append(naming, &set.ImagePolicies[i])
 				break
 			}
 		}

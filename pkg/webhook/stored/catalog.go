@@ -71,12 +71,12 @@ func (c *Catalog) Environments(ctx context.Context, reader client.Reader) ([]*En
 // ImagePolicies returns those that name the environment. One that cannot be read is an error for the
 // environments that it names, and for all where that cannot be read either: without it an image could
 // seem to need less proof.
-func (c *Catalog) ImagePolicies(ctx context.Context, reader client.Reader, environment string) ([]v1alpha1.ImagePolicy, error) {
+func (c *Catalog) ImagePolicies(ctx context.Context, reader client.Reader, environment string) ([]*v1alpha1.ImagePolicy, error) {
 	items := list(v1alpha1.KindImagePolicy)
 	if err := reader.List(ctx, items, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing ImagePolicies: %w", err)
 	}
-	var naming []v1alpha1.ImagePolicy
+	var naming []*v1alpha1.ImagePolicy
 	for i := range items.Items {
 		policy := c.policies.of(&items.Items[i], newImagePolicy)
 		if policy.known && !slices.Contains(policy.names, environment) {
@@ -86,7 +86,7 @@ func (c *Catalog) ImagePolicies(ctx context.Context, reader client.Reader, envir
 			return nil, policy.Err
 		}
 		if slices.Contains(policy.Spec.Environments, environment) {
-			naming = append(naming, policy.ImagePolicy)
+			naming = append(naming, &policy.ImagePolicy)
 		}
 	}
 	c.policies.keep(items.Items)
