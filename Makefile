@@ -76,6 +76,10 @@ check-profile: build ## Judge the profile's example services by the profile, wit
 test-control-plane: build runecluster ## Tests on a control plane with fake nodes
 	@RUNE_TIER=kwok $(GOTEST) control-plane . -tags e2e -count=1 -timeout $(E2E_TIMEOUT) -run 'TestControlPlane' $(ARGS) ./test/e2e/...
 
+.PHONY: test-signing
+test-signing: runecluster ## Tests of signature verification against real cosign, Fulcio, Rekor and registries
+	@$(GOTEST) signing . -tags sigstore -count=1 -timeout 20m $(ARGS) ./test/sigstore/...
+
 .PHONY: test-node
 test-node: build runecluster ## Tests on a real node: pods, probes, traffic (Linux and root)
 	@$(GOTEST) cluster test/cluster -tags cluster -count=1 -timeout $(E2E_TIMEOUT) $(ARGS) ./...

@@ -71,3 +71,13 @@ func (p program) line(ctx context.Context, args ...string) (string, error) {
 	out, err := p.run(ctx, args...)
 	return strings.TrimSpace(string(out)), err
 }
+
+// Tool returns the path of a program of the test cluster's tools, such as cosign, after building it if
+// need be. It needs no cluster.
+func Tool(ctx context.Context, name string) (string, error) {
+	found, err := newProgram(ctx)
+	if err != nil {
+		return "", err
+	}
+	return found.line(ctx, "tool", name)
+}

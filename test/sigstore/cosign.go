@@ -1,0 +1,179 @@
+package sigstore
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+)
+
+// Cosign is a major version of the cosign program.
+type Cosign string
+
+// The versions that are there.
+const (
+	V2 Cosign = "v2"
+	V3 Cosign = "v3"
+)
+
+// Format is how a signature is attached to an image.
+type Format string
+
+// The formats that cosign writes.
+const (
+	// Tag is cosign's own: an image under the tag sha256-DIGEST.sig or .att.
+	Tag Format = "tag"
+	// Bundle is a Sigstore bundle that refers to the image by OCI 1.1, or through the fallback tag
+	// sha256-DIGEST where the registry has no referrers API.
+	Bundle Format = "bundle"
+)
+
+// Key is a key pair as `cosign generate-key-pair` makes it.
+type Key struct {
+	// Private is the path of the encrypted private key; its password is empty.
+	Private string
+	// Public is the public key in PEM.
+	Public []byte
+}
+
+// SignOptions say what is signed, by whom and how. Exactly one of Key and Identity is set.
+type SignOptions struct {
+	// Image is named by digest.
+	Image    image.Reference
+	Key      *Key
+	Identity *Identity
+	// Cosign and Format default to V3 and Bundle.
+	Cosign Cosign
+	Format Format
+	// Logged has a key's signature timestamped and, as a Bundle, entered in Rekor; an Identity's always is.
+	Logged bool
+}
+
+// AttestOptions are SignOptions with a statement.
+type AttestOptions struct {
+	SignOptions
+	// PredicateType is a URI or one of cosign's short names.
+	PredicateType string
+	// Predicate is encoded as JSON.
+	Predicate any
+}
+
+// NewKey makes a key pair; encrypting the private key is slow on purpose.
+func (s *Sigstore) NewKey(t testing.TB) *Key {
+	t.Helper()
+	prefix := filepath.Join(t.TempDir(), "cosign")
+	s.cosign(t, V2, "generate-key-pair", "--output-key-prefix", prefix)
+	public, err := os.ReadFile(prefix + ".pub")
+	if err != nil {
+		t.Fatalf("reading a public key: %v", err)
+	}
+	return &Key{Private: prefix + ".key", Public: public}
+}
+
+// Sign signs an image with the real cosign, and fails the test where that fails.
+func (s *Sigstore) Sign(t testing.TB, options SignOptions) {
+	t.Helper()
+	options = options.withDefaults()
+	args := append([]string{"sign", "--yes"}, s.signer(t, options)...)
+	s.cosign(t, options.Cosign, append(args, options.Image.Name()+"@"+options.Image.Digest)...)
+}
+
+// Attest attaches a signed in-toto statement to an image with the real cosign.
+func (s *Sigstore) Attest(t testing.TB, options AttestOptions) {
+	t.Helper()
+	options.SignOptions = options.withDefaults()
+	path := filepath.Join(t.TempDir(), "predicate.json")
+	writeJSON(t, path, options.Predicate)
+	args := append([]string{"attest", "--yes", "--type", options.PredicateType, "--predicate", path}, s.signer(t, options.SignOptions)...)
+	s.cosign(t, options.Cosign, append(args, options.Image.Name()+"@"+options.Image.Digest)...)
+}
+
+func (o SignOptions) withDefaults() SignOptions {
+	if o.Cosign == "" {
+		o.Cosign = V3
+	}
+	if o.Format == "" {
+		o.Format = Bundle
+	}
+	return o
+}
+
+// signer returns the flags that say who signs, where that is witnessed and how it is attached.
+func (s *Sigstore) signer(t testing.TB, o SignOptions) []string {
+	t.Helper()
+	var args []string
+	switch {
+	case o.Image.Digest == "", (o.Key == nil) == (o.Identity == nil):
+		t.Fatalf("signing %q: want an image by digest, and either a key or an identity", o.Image)
+	case o.Key != nil:
+		args = append(args, "--key", o.Key.Private)
+	default:
+		args = append(args, "--identity-token", s.tokenFile(t, *o.Identity))
+	}
+	witnessed := o.Logged || o.Identity != nil
+	if o.Format == Bundle {
+		return append(args, s.bundleFlags(o.Cosign, witnessed)...)
+	}
+	// The format of tags knows Rekor version 1 only.
+	args = append(args, "--new-bundle-format=false", "--use-signing-config=false", "--tlog-upload=false")
+	if witnessed {
+		args = append(args, "--timestamp-server-url", s.tsa+"/api/v1/timestamp")
+	}
+	if o.Identity != nil {
+		// There is no certificate transparency log whose promise could be verified.
+		args = append(args, "--fulcio-url", s.fulcio, "--insecure-skip-verify")
+	}
+	return args
+}
+
+func (s *Sigstore) bundleFlags(cosign Cosign, witnessed bool) []string {
+	args := []string{"--new-bundle-format=true", "--trusted-root", s.path("trusted-root.json")}
+	switch {
+	case witnessed && cosign == V2:
+		return append(args, "--signing-config", s.dsseOnline)
+	case witnessed:
+		return append(args, "--signing-config", s.online)
+	case cosign == V2:
+		return append(args, "--tlog-upload=false")
+	}
+	return append(args, "--signing-config", s.offline)
+}
+
+// CosignVerify asks cosign version 3 whether the image has a bundle by the signer, and returns its words
+// where it has none.
+func (s *Sigstore) CosignVerify(t testing.TB, o SignOptions) error {
+	t.Helper()
+	args := []string{"verify", "--trusted-root", s.path("trusted-root.json")}
+	switch {
+	case o.Key != nil:
+		args = append(args, "--key", strings.TrimSuffix(o.Key.Private, ".key")+".pub")
+		if !o.Logged {
+			args = append(args, "--insecure-ignore-tlog")
+		}
+	default:
+		args = append(args, "--certificate-identity", o.Identity.Subject, "--certificate-oidc-issuer", o.Identity.Issuer, "--insecure-ignore-sct")
+	}
+	return s.tryCosign(t, V3, append(args, o.Image.Name()+"@"+o.Image.Digest)...)
+}
+
+// cosign runs the program, and fails the test where that fails.
+func (s *Sigstore) cosign(t testing.TB, version Cosign, args ...string) {
+	t.Helper()
+	if err := s.tryCosign(t, version, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *Sigstore) tryCosign(t testing.TB, version Cosign, args ...string) error {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), s.programs[version], args...)
+	command.Env = append(cleanEnvironment(s.dir), "COSIGN_PASSWORD=")
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("running cosign %s %v: %w\n%s", version, args, err, output)
+	}
+	return nil
+}

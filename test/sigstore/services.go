@@ -1,0 +1,84 @@
+package sigstore
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"testing"
+)
+
+// The names of the logs in their checkpoints. A bundle is verified against the log of the trusted root
+// whose URL has this host; nothing ever looks the names up.
+const (
+	rekorOrigin     = "rekor.sigstore.test"
+	dsseRekorOrigin = "rekor-dsse.sigstore.test"
+)
+
+// startFulcio starts a certificate authority that trusts the issuers and keeps its root in memory.
+func (s *Sigstore) startFulcio(t testing.TB) string {
+	t.Helper()
+	issuers := map[string]map[string]string{}
+	for path, kind := range map[string]string{
+		workflowsPath: "github-workflow", otherWorkflowsPath: "github-workflow", peoplePath: "email",
+	} {
+		url := s.issuer.url + path
+		issuers[url] = map[string]string{"IssuerURL": url, "ClientID": "sigstore", "Type": kind}
+	}
+	path := s.path("fulcio.json")
+	writeJSON(t, path, map[string]any{"OIDCIssuers": issuers})
+	return server{
+		name: "fulcio", program: tool(t, "fulcio"), ready: "/healthz",
+		args: func(port func() string) []string {
+			return []string{
+				"serve", "--ca=ephemeralca", "--ct-log-url=", "--config-path=" + path,
+				"--host=127.0.0.1", "--port=" + port(), "--grpc-host=127.0.0.1", "--grpc-port=" + port(), "--metrics-port=" + port(),
+				// Relative to its working directory: the path of a socket may have about 100 characters.
+				"--legacy-unix-domain-socket=fulcio.sock",
+			}
+		},
+	}.start(t)
+}
+
+// startTimestampAuthority starts one that keeps its chain in memory and asks no time server.
+func startTimestampAuthority(t testing.TB) string {
+	t.Helper()
+	return server{
+		name: "timestamp-server", program: tool(t, "timestamp-server"), ready: "/ping",
+		args: func(port func() string) []string {
+			return []string{"serve", "--host=127.0.0.1", "--port=" + port(), "--timestamp-signer=memory", "--disable-ntp-monitoring"}
+		},
+	}.start(t)
+}
+
+// startRekor starts a transparency log on files. Its key stays beside them as ORIGIN.pub.
+func (s *Sigstore) startRekor(t testing.TB, program, origin string) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatalf("making the key of log %q: %v", origin, err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatalf("writing the key of log %q: %v", origin, err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatalf("writing the key of log %q: %v", origin, err)
+	}
+	s.write(t, origin+".pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
+	signer := s.write(t, origin+".key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	storage := t.TempDir()
+	return server{
+		name: program, program: tool(t, program), ready: "/healthz",
+		args: func(port func() string) []string {
+			return []string{
+				"serve", "--http-address=127.0.0.1", "--http-port=" + port(), "--grpc-address=127.0.0.1", "--grpc-port=" + port(),
+				"--http-metrics-port=" + port(), "--hostname=" + origin, "--storage-dir=" + storage, "--signer-filepath=" + signer,
+				// A signature waits for its entry to be in a published tree: keep that short.
+				"--batch-max-age=10ms", "--checkpoint-interval=100ms",
+			}
+		},
+	}.start(t)
+}

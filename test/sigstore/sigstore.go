@@ -1,0 +1,81 @@
+package sigstore
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/runeframeos/kubectl-rune/test/testcluster"
+)
+
+// Sigstore is a running Sigstore and what signs with it.
+type Sigstore struct {
+	issuer *issuer
+	// fulcio, tsa, rekor and dsseRekor are URLs. rekor takes hashedrekord entries only, dsseRekor also dsse.
+	fulcio, tsa, rekor, dsseRekor string
+	programs                      map[Cosign]string
+	registry                      string
+	// dir holds keys, trusted roots and signing configurations, and is cosign's home.
+	dir string
+	// trust is what trusted roots are made of.
+	trust material
+	// trustedRoot is that of all services.
+	trustedRoot []byte
+	// online and dsseOnline are the paths of signing configurations, offline of one without a log and
+	// timestamps.
+	online, dsseOnline, offline string
+}
+
+// Start starts Fulcio, a timestamp authority, two Rekors and an issuer, and ends them with the test. The
+// programs are built by runecluster if need be, once, which takes minutes.
+func Start(t testing.TB) *Sigstore {
+	t.Helper()
+	s := &Sigstore{
+		issuer: startIssuer(t), dir: t.TempDir(), registry: tool(t, "registry"),
+		programs: map[Cosign]string{V2: tool(t, "cosign"), V3: tool(t, "cosign3")},
+	}
+	s.fulcio = s.startFulcio(t)
+	s.tsa = startTimestampAuthority(t)
+	s.rekor = s.startRekor(t, "rekor-server", rekorOrigin)
+	s.dsseRekor = s.startRekor(t, "rekor-server-dsse", dsseRekorOrigin)
+	s.gatherTrust(t)
+	s.trustedRoot = s.makeTrustedRoot(t, s.path("trusted-root.json"), Lifetimes{})
+	s.makeSigningConfigs(t)
+	return s
+}
+
+// tool returns the path of a program of the test cluster's tools.
+func tool(t testing.TB, name string) string {
+	t.Helper()
+	path, err := testcluster.Tool(t.Context(), name)
+	if err != nil {
+		t.Fatalf("looking for program %q: %v", name, err)
+	}
+	return path
+}
+
+// path returns where a file of this Sigstore lies.
+func (s *Sigstore) path(name string) string { return filepath.Join(s.dir, name) }
+
+// write keeps a file and returns its path.
+func (s *Sigstore) write(t testing.TB, name string, content []byte) string {
+	t.Helper()
+	path := s.path(name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatalf("keeping %s: %v", name, err)
+	}
+	return path
+}
+
+// writeJSON keeps a document in a file.
+func writeJSON(t testing.TB, path string, document any) {
+	t.Helper()
+	content, err := json.Marshal(document)
+	if err != nil {
+		t.Fatalf("writing %s: %v", path, err)
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatalf("writing %s: %v", path, err)
+	}
+}

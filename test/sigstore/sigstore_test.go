@@ -1,0 +1,38 @@
+//go:build sigstore
+
+package sigstore_test
+
+import (
+	"testing"
+
+	"github.com/runeframeos/kubectl-rune/test/sigstore"
+)
+
+// TestCosignVerifiesWhatItSigned shows that the services and the trusted root belong together: if cosign
+// itself did not accept what it signed here, a refusal by Rune would prove nothing.
+func TestCosignVerifiesWhatItSigned(t *testing.T) {
+	s := sigstore.Start(t)
+	key, workflow := s.NewKey(t), s.Workflow("acme/web", "refs/heads/main")
+	registries := map[string]*sigstore.Registry{
+		"with referrers": sigstore.RegistryWithReferrers(t), "without referrers": s.RegistryWithoutReferrers(t),
+	}
+	signers := map[string]sigstore.SignOptions{
+		"a key": {Key: key}, "a key with a log entry": {Key: key, Logged: true}, "a workflow": {Identity: &workflow},
+	}
+	for registryName, registry := range registries {
+		for signerName, options := range signers {
+			t.Run(registryName+"/"+signerName, func(t *testing.T) {
+				options.Image = registry.Push(t, "team/web", "v1")
+				s.Sign(t, options)
+				if err := s.CosignVerify(t, options); err != nil {
+					t.Error(err)
+				}
+				other := options
+				other.Image = registry.Push(t, "team/web", "v2")
+				if err := s.CosignVerify(t, other); err == nil {
+					t.Error("cosign accepts an image that nobody signed")
+				}
+			})
+		}
+	}
+}
