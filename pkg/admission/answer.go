@@ -26,6 +26,8 @@ const (
 	AuditRules = "rules"
 	// AuditViolations holds everything that was violated, of any degree, where anything was.
 	AuditViolations = "violations"
+	// AuditStale says which images were admitted by earlier answers, because their registries fail.
+	AuditStale = "stale"
 	// AuditExemptions lists the Exemptions that lifted a violation, sorted and separated by commas.
 	AuditExemptions = "exemptions"
 )
@@ -64,6 +66,8 @@ type decision struct {
 	// lenient violations never deny: an approval that is missing on a dry run.
 	lenient []policy.Violation
 	patch   []jsonpatch.Operation
+	// stale says of images that they were judged by earlier answers, because their registries fail; sorted.
+	stale []string
 	// note is told below a denial and in the log: what could not be found out on the way.
 	note string
 }
@@ -121,6 +125,10 @@ func respond(environment string, d decision, err error) (*admissionv1.AdmissionR
 		response, verdict = refused(environment, d)
 	}
 	response.Warnings = warnings(environment, append(d.verdict.Degree(v1alpha1.EnforcementWarn), d.lenient...))
+	if len(d.stale) > 0 {
+		response.Warnings = append(staleWarnings(environment, d.stale), response.Warnings...)
+		response.AuditAnnotations[AuditStale] = bounded(strings.Join(d.stale, "\n"), maxAuditAnnotation)
+	}
 	if len(d.verdict.Exempted) > 0 {
 		response.AuditAnnotations[AuditExemptions] = exemptionList(d.verdict)
 	}

@@ -155,7 +155,8 @@ func (j *Judge) digestsFor(ctx context.Context, c *candidate, known map[string]p
 			missing = append(missing, reference)
 		}
 	}
-	for reference, digest := range j.resolved(ctx, c.access(), missing) {
+	resolved, _ := j.resolved(ctx, c.access(), missing)
+	for reference, digest := range resolved {
 		fact := facts[reference]
 		fact.Digest = digest.Digest
 		facts[reference] = fact

@@ -50,7 +50,7 @@ func (j *Judge) complete(ctx context.Context, name string, request *admissionv1.
 	}
 	d.judged = true
 	if pins(c.environment, c.subject.IsPod()) {
-		if d.patch, err = j.pin(ctx, c); err != nil {
+		if d.patch, d.stale, err = j.pin(ctx, c); err != nil {
 			return d, err
 		}
 	}
@@ -69,21 +69,20 @@ func (j *Judge) complete(ctx context.Context, name string, request *admissionv1.
 
 // pin returns the operations that write the digest of every image that a Pod does not run already, or of every
 // image of a workload whose pod template may be changed.
-func (j *Judge) pin(ctx context.Context, c *candidate) ([]jsonpatch.Operation, error) {
+func (j *Judge) pin(ctx context.Context, c *candidate) (patch []jsonpatch.Operation, stale []string, err error) {
 	slots := slices.DeleteFunc(c.subject.UnsettledImages(), func(slot policy.ImageSlot) bool {
 		ref, err := image.Parse(slot.Image)
 		return err != nil || ref.Digest != ""
 	})
 	if len(slots) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if keeps, err := j.keepsTemplate(ctx, c); err != nil || keeps {
-		return nil, err
+		return nil, nil, err
 	}
 	root := templatePointer(c.subject.TemplatePath)
 	kept := keptDigests(c, slots)
-	resolved := j.resolved(ctx, c.access(), distinct(slices.DeleteFunc(slices.Clone(slots), func(slot policy.ImageSlot) bool { return kept[slot.Owner] != "" })))
-	var patch []jsonpatch.Operation
+	resolved, stale := j.resolved(ctx, c.access(), distinct(slices.DeleteFunc(slices.Clone(slots), func(slot policy.ImageSlot) bool { return kept[slot.Owner] != "" })))
 	for _, slot := range slots {
 		reference := kept[slot.Owner]
 		if ref, found := resolved[slot.Image]; reference == "" && found {
@@ -93,7 +92,7 @@ func (j *Judge) pin(ctx context.Context, c *candidate) ([]jsonpatch.Operation, e
 			patch = append(patch, jsonpatch.NewOperation("replace", root+slot.Pointer, reference))
 		}
 	}
-	return patch, nil
+	return patch, stale, nil
 }
 
 // keptDigests returns, by the owner of the image, the references of a workload's former template that have the digest
@@ -129,9 +128,11 @@ func templatePointer(path string) string {
 	return "/" + strings.ReplaceAll(path, ".", "/")
 }
 
-// resolved returns the references that have no digest with the one that their tag names now.
-func (j *Judge) resolved(ctx context.Context, access image.Access, references []string) map[string]image.Reference {
+// resolved returns the references that have no digest with the one that their tag names now, and says which of these
+// are earlier answers.
+func (j *Judge) resolved(ctx context.Context, access image.Access, references []string) (byReference map[string]image.Reference, stale []string) {
 	found := make([]image.Reference, len(references))
+	earlier := make([]string, len(references))
 	var group errgroup.Group
 	group.SetLimit(maxConcurrentImages)
 	for i, reference := range references {
@@ -141,17 +142,21 @@ func (j *Judge) resolved(ctx context.Context, access image.Access, references []
 				return nil
 			}
 			if resolution, err := j.Images.Resolve(ctx, access, ref); err == nil {
-				found[i] = ref.WithDigest(resolution.Digest)
+				found[i], earlier[i] = ref.WithDigest(resolution.Digest), resolution.Stale
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // no function returns an error
-	byReference := map[string]image.Reference{}
+	byReference = map[string]image.Reference{}
 	for i, reference := range references {
 		if found[i].Digest != "" {
 			byReference[reference] = found[i]
 		}
+		if earlier[i] != "" {
+			stale = append(stale, staleText(reference, earlier[i]))
+		}
 	}
-	return byReference
+	slices.Sort(stale)
+	return byReference, stale
 }

@@ -51,6 +51,7 @@ func (j *Judge) validateSubject(ctx context.Context, name string, request *admis
 	if err != nil {
 		return d, err
 	}
+	d.stale = staleImages(facts.Images)
 	d.verdict = c.scope.within(c.ruleset.Evaluate(policy.Input{Subject: c.subject, Facts: facts, Limit: maxOfRule}))
 	if d.verdict, err = j.keepTags(ctx, c, d.verdict); err != nil {
 		return d, err
