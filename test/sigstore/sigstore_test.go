@@ -3,6 +3,7 @@
 package sigstore_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/runeframeos/kubectl-rune/test/sigstore"
@@ -27,10 +28,16 @@ func TestCosignVerifiesWhatItSigned(t *testing.T) {
 				if err := s.CosignVerify(t, options); err != nil {
 					t.Error(err)
 				}
-				other := options
-				other.Image = registry.Push(t, "team/web", "v2")
-				if err := s.CosignVerify(t, other); err == nil {
-					t.Error("cosign accepts an image that nobody signed")
+				transplanted, forged := options, options
+				transplanted.Image, forged.Image = registry.Push(t, "team/web", "v2"), registry.Push(t, "team/web", "v3")
+				registry.Transplant(t, options.Image, transplanted.Image)
+				registry.Forge(t, options.Image, forged.Image)
+				for refused, want := range map[*sigstore.SignOptions]string{
+					&transplanted: "does not match any digest in statement", &forged: "failed to verify",
+				} {
+					if err := s.CosignVerify(t, *refused); err == nil || !strings.Contains(err.Error(), want) {
+						t.Errorf("cosign answers for %s with %v, want an error with %q", refused.Image, err, want)
+					}
 				}
 			})
 		}
