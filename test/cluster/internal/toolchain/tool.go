@@ -25,13 +25,13 @@ type Tool struct {
 	Usual string
 }
 
-const (
-	cniPlugins = "github.com/containernetworking/plugins/plugins/"
-	rekorTiles = "github.com/sigstore/rekor-tiles/v2"
-)
+const cniPlugins = "github.com/containernetworking/plugins/plugins/"
 
 // Tools returns every tool, in the order in which they are built.
-func Tools() []Tool {
+func Tools() []Tool { return append(clusterTools(), signingTools()...) }
+
+// clusterTools are what clusters consist of.
+func clusterTools() []Tool {
 	return []Tool{
 		{
 			Name: "kubernetes", Module: "k8s.io/kubernetes", Packages: []string{".", "k8s.io/kubernetes/cmd/kubectl"}, Binaries: []string{"kubernetes", "kubectl"},
@@ -66,34 +66,6 @@ func Tools() []Tool {
 				"kustomize/stage/node/fast/*.yaml", "kustomize/stage/node/heartbeat-with-lease/*.yaml", "kustomize/stage/pod/fast/*.yaml",
 			}},
 			Usual: "1 min",
-		},
-		{
-			Name: "cosign", Module: "github.com/sigstore/cosign/v2", Packages: []string{"github.com/sigstore/cosign/v2/cmd/cosign"}, Binaries: []string{"cosign"},
-			Usual: "3 to 5 min",
-		},
-		{
-			Name: "cosign3", Module: "github.com/sigstore/cosign/v3", Packages: []string{"github.com/sigstore/cosign/v3/cmd/cosign"}, Binaries: []string{"cosign3"},
-			Usual: "3 to 5 min",
-		},
-		{
-			Name: "fulcio", Module: "github.com/sigstore/fulcio", Packages: []string{"github.com/sigstore/fulcio"}, Binaries: []string{"fulcio"},
-			Usual: "1 to 2 min",
-		},
-		{
-			Name: "timestamp", Module: "github.com/sigstore/timestamp-authority/v2", Packages: []string{"github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server"},
-			Binaries: []string{"timestamp-server"}, Usual: "1 to 2 min",
-		},
-		{
-			Name: "rekor", Module: rekorTiles, Packages: []string{rekorTiles + "/cmd/rekor-server/posix"}, Binaries: []string{"rekor-server"},
-			Usual: "1 to 2 min",
-		},
-		{
-			Name: "rekor-dsse", Module: rekorTiles, Packages: []string{rekorTiles + "/cmd/rekor-server/posix"}, Binaries: []string{"rekor-server-dsse"},
-			Usual: "1 to 2 min",
-		},
-		{
-			Name: "distribution", Module: "github.com/distribution/distribution/v3", Packages: []string{"github.com/distribution/distribution/v3/cmd/registry"},
-			Binaries: []string{"registry"}, Usual: "1 min",
 		},
 	}
 }
