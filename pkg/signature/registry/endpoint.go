@@ -1,0 +1,207 @@
+package registry
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"golang.org/x/sync/singleflight"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
+)
+
+const (
+	// dialTimeout is more than connecting takes, except where nothing listens.
+	dialTimeout = 3 * time.Second
+	// maxHeader bounds the header of an answer, in bytes.
+	maxHeader = 256 << 10
+	// maxTries of one request, and the pause before the next.
+	maxTries   = 2
+	retryPause = 50 * time.Millisecond
+	// patience is how long a registry's Retry-After is waited for, and how long a registry must have
+	// been silent to be blamed for an asker's own short deadline.
+	retryPatience = 2 * time.Second
+	blamePatience = time.Second
+	// maxSessions kept for one registry: one for each repository and access.
+	maxSessions = 1024
+)
+
+// endpoint is one registry or mirror: its connections, its health, and the sessions with it.
+type endpoint struct {
+	client   *Client
+	registry name.Registry
+	// connections is the guarded transport, without authentication.
+	connections http.RoundTripper
+	pool        *http.Transport
+	breaker     *breaker
+	slots       chan struct{}
+	flights     singleflight.Group
+	clock       clock.Clock
+
+	mu       sync.Mutex
+	sessions *lru.Cache
+	// challenge is how the registry wants to be asked, as of asked.
+	challenge *transport.Challenge
+	asked     time.Time
+	// notBefore is set by the registry's Retry-After.
+	notBefore time.Time
+	// lacksReferrers is when the registry was last seen to lack the referrers API; zero if it was not.
+	lacksReferrers time.Time
+}
+
+func newEndpoint(c *Client, host string) (*endpoint, error) {
+	options := []name.Option{}
+	if c.isPlain(host) {
+		options = append(options, name.Insecure)
+	}
+	registry, err := name.NewRegistry(host, options...)
+	if err != nil {
+		return nil, fmt.Errorf("reading registry host %q: %w", host, err)
+	}
+	set := c.settings[host]
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
+	pool := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           2 * c.config.Concurrency,
+		MaxIdleConnsPerHost:    c.config.Concurrency,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    dialTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		TLSClientConfig: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			RootCAs:            set.roots,
+			InsecureSkipVerify: set.SkipTLSVerify,
+		},
+	}
+	return &endpoint{
+		client:   c,
+		registry: registry,
+		pool:     pool,
+		connections: &guard{
+			inner: pool, host: registry.RegistryStr(), plain: c.isPlain, onlyPlain: set.PlainHTTP,
+			clock: c.config.Clock, observe: c.config.Observe, userAgent: c.config.UserAgent,
+		},
+		breaker:  &breaker{clock: c.config.Clock},
+		slots:    make(chan struct{}, c.config.Concurrency),
+		clock:    c.config.Clock,
+		sessions: lru.New(maxSessions),
+	}, nil
+}
+
+// throttledError says that the registry asked to be left alone.
+type throttledError struct {
+	retryAfter time.Duration
+	cause      error
+}
+
+func (e *throttledError) Error() string { return "left alone: " + e.cause.Error() }
+
+func (e *throttledError) Unwrap() error { return e.cause }
+
+// exchange lets work ask the registry, again where that may help. Each try is bounded by the time of a
+// request; work must not return before it has read the whole answer.
+func (e *endpoint) exchange(ctx context.Context, work func(context.Context) error) error {
+	backoff := wait.Backoff{Duration: retryPause, Steps: maxTries - 1}
+	var cause error
+	for {
+		if err := e.waitForLeave(ctx, cause); err != nil {
+			return err
+		}
+		wanted, err := e.try(ctx, work)
+		if err == nil {
+			return nil
+		}
+		cause = err
+		if wanted > 0 {
+			e.leaveAlone(wanted)
+		}
+		if backoff.Steps == 0 || (wanted == 0 && !isPassing(err)) {
+			if wanted > 0 {
+				return &throttledError{retryAfter: wanted, cause: err}
+			}
+			return err
+		}
+		pause := backoff.Step()
+		if wanted == 0 && e.sleep(ctx, pause) != nil {
+			return err
+		}
+	}
+}
+
+// try asks once, and returns what the registry said in Retry-After.
+func (e *endpoint) try(ctx context.Context, work func(context.Context) error) (time.Duration, error) {
+	select {
+	case e.slots <- struct{}{}:
+		defer func() { <-e.slots }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	permit, err := e.breaker.allow()
+	if err != nil {
+		return 0, err
+	}
+	began := e.clock.Now()
+	bounded, cancel := context.WithTimeout(ctx, e.client.config.RequestTimeout)
+	defer cancel()
+	traced, seen := withTrace(bounded)
+	err = work(traced)
+	result := judge(err)
+	if result == failing && ctx.Err() != nil && e.clock.Since(began) < blamePatience {
+		result = unknown
+	}
+	e.breaker.done(permit, result, err)
+	if err == nil {
+		return 0, nil
+	}
+	return seen.wanted(), err
+}
+
+// waitForLeave honours an earlier Retry-After: by waiting if that is short, else by an error.
+func (e *endpoint) waitForLeave(ctx context.Context, cause error) error {
+	e.mu.Lock()
+	remaining := e.notBefore.Sub(e.clock.Now())
+	e.mu.Unlock()
+	if remaining <= 0 {
+		return nil
+	}
+	if cause == nil {
+		cause = &transport.Error{StatusCode: http.StatusTooManyRequests}
+	}
+	deadline, bounded := ctx.Deadline()
+	if remaining > retryPatience || (bounded && time.Until(deadline) <= remaining) {
+		return &throttledError{retryAfter: remaining, cause: cause}
+	}
+	if err := e.sleep(ctx, remaining); err != nil {
+		return errors.Join(err, cause)
+	}
+	return nil
+}
+
+func (e *endpoint) leaveAlone(wanted time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if until := e.clock.Now().Add(wanted); until.After(e.notBefore) {
+		e.notBefore = until
+	}
+}
+
+func (e *endpoint) sleep(ctx context.Context, pause time.Duration) error {
+	timer := e.clock.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

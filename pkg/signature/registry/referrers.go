@@ -1,0 +1,227 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+)
+
+const (
+	// maxPages of one list of referrers, and maxIndex of one page, in bytes.
+	maxPages = 32
+	maxIndex = 32 << 20
+	// lackingLife is how long it is remembered that a registry has no referrers API.
+	lackingLife = 10 * time.Minute
+)
+
+// Descriptor of something that refers to an image.
+type Descriptor struct {
+	MediaType    string            `json:"mediaType"`
+	ArtifactType string            `json:"artifactType"`
+	Digest       string            `json:"digest"`
+	Size         int64             `json:"size"`
+	Annotations  map[string]string `json:"annotations"`
+}
+
+// Referrers is what refers to a digest.
+type Referrers struct {
+	// Descriptors in the registry's order; each has a sha256 digest.
+	Descriptors []Descriptor
+	// Omitted is how many more there are at least that the caller wanted and that were left out.
+	Omitted int
+	// Fallback is true if they were read from the tag sha256-…, as the registry has no referrers API.
+	Fallback bool
+}
+
+// Referrers returns what refers to the digest of a reference and keep wants, at most limit of them.
+// Nothing is an answer and no error. Whatever is no descriptor is passed over. The list is read as a
+// stream, so that memory is bounded by the limit and not by the list. The descriptor that keep is
+// given is valid during the call.
+//
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
+func (c *Client) Referrers(ctx context.Context, access Access, ref image.Reference, keep func(Descriptor) bool, limit int) (Referrers, error) {
+	if ref.Digest == "" {
+		return Referrers{}, fmt.Errorf("listing the referrers of %q: it names no digest", ref)
+	}
+	found, err := ask(ctx, c, access, ref, func(ctx context.Context, s *session, mirror bool) (Referrers, error) {
+		found, err := s.referrers(ctx, ref.Digest, keep, limit)
+		// A mirror may keep images only, so that nothing there is no proof.
+		if err == nil && mirror && len(found.Descriptors) == 0 {
+			return Referrers{}, errLacking
+		}
+		return found, err
+	})
+	return found, err
+}
+
+func (s *session) referrers(ctx context.Context, digest string, keep func(Descriptor) bool, limit int) (Referrers, error) {
+	if !s.endpoint.hasNoReferrers() {
+		found, err := s.listed(ctx, digest, keep, limit)
+		if !errors.Is(err, errNoAPI) {
+			return found, err
+		}
+	}
+	return s.tagged(ctx, digest, keep, limit)
+}
+
+// errNoAPI says that a registry has no referrers API.
+var errNoAPI = errors.New("it has no referrers API")
+
+// listed asks the referrers API, page by page.
+func (s *session) listed(ctx context.Context, digest string, keep func(Descriptor) bool, limit int) (Referrers, error) {
+	var found Referrers
+	next := s.url("referrers", digest)
+	for page := 0; next != nil; page++ {
+		if page == maxPages || (page > 0 && len(found.Descriptors) >= limit) {
+			found.Omitted++
+			break
+		}
+		current := next
+		var here Referrers
+		err := s.do(ctx, http.MethodGet, current, []string{string(types.OCIImageIndex)}, func(response *http.Response) error {
+			if page == 0 {
+				if err := s.checkAPI(response); err != nil {
+					return err
+				}
+			}
+			here = Referrers{}
+			err := readIndex(io.LimitReader(response.Body, maxIndex+1), func(d Descriptor) { here.add(d, keep, limit-len(found.Descriptors)) })
+			if err != nil {
+				return err
+			}
+			next, err = nextPage(current, response.Header)
+			return err
+		}, http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusNotImplemented)
+		if err != nil {
+			return Referrers{}, err
+		}
+		found.Descriptors = append(found.Descriptors, here.Descriptors...)
+		found.Omitted += here.Omitted
+	}
+	return found, nil
+}
+
+// checkAPI tells an answer of the referrers API from that of a registry without it, and remembers the
+// latter. It does not remember what may be due to this one image: whoever can name images that do not
+// exist could else hide the referrers of those that do.
+func (s *session) checkAPI(response *http.Response) error {
+	switch {
+	case response.StatusCode == http.StatusOK && contentType(response) == string(types.OCIImageIndex):
+		s.endpoint.rememberReferrers(true)
+		return nil
+	case response.StatusCode == http.StatusBadRequest:
+		return &answerError{cause: errNoAPI.Error(), err: errNoAPI}
+	case response.StatusCode == http.StatusNotFound:
+		var known *transport.Error
+		if errors.As(transport.CheckError(response), &known) && isAboutImage(known) {
+			return &answerError{cause: errNoAPI.Error(), err: errNoAPI}
+		}
+	}
+	s.endpoint.rememberReferrers(false)
+	return &answerError{cause: errNoAPI.Error(), err: errNoAPI}
+}
+
+func isAboutImage(answer *transport.Error) bool {
+	for _, diagnostic := range answer.Errors {
+		switch diagnostic.Code {
+		case transport.NameUnknownErrorCode, transport.ManifestUnknownErrorCode, transport.ManifestBlobUnknownErrorCode:
+			return true
+		}
+	}
+	return false
+}
+
+// tagged reads the list that clients keep under a tag where a registry has no API.
+func (s *session) tagged(ctx context.Context, digest string, keep func(Descriptor) bool, limit int) (Referrers, error) {
+	found := Referrers{Fallback: true}
+	target := s.url("manifests", strings.Replace(digest, ":", "-", 1))
+	err := s.do(ctx, http.MethodGet, target, []string{string(types.OCIImageIndex)}, func(response *http.Response) error {
+		found = Referrers{Fallback: true}
+		return readIndex(io.LimitReader(response.Body, maxIndex+1), func(d Descriptor) { found.add(d, keep, limit) })
+	})
+	if isAbsent(err) {
+		return Referrers{Fallback: true}, nil
+	}
+	if err != nil {
+		return Referrers{}, err
+	}
+	return found, nil
+}
+
+func (r *Referrers) add(d Descriptor, keep func(Descriptor) bool, limit int) {
+	switch {
+	case !keep(d):
+	case len(r.Descriptors) < limit:
+		r.Descriptors = append(r.Descriptors, d)
+	default:
+		r.Omitted++
+	}
+}
+
+func (e *endpoint) hasNoReferrers() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.lacksReferrers.IsZero() && e.clock.Since(e.lacksReferrers) < lackingLife
+}
+
+func (e *endpoint) rememberReferrers(present bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lacksReferrers = time.Time{}
+	if !present {
+		e.lacksReferrers = e.clock.Now()
+	}
+}
+
+// nextPage is the Link of RFC 8288 whose relation is next, nil where there is none. It must stay in
+// the list that was asked for.
+func nextPage(current *url.URL, header http.Header) (*url.URL, error) {
+	for _, value := range header.Values("Link") {
+		target, ok := nextLink(value)
+		if !ok {
+			continue
+		}
+		parsed, err := url.Parse(target)
+		if err != nil {
+			return nil, &answerError{cause: "names a next page of referrers that is no URL", err: err}
+		}
+		next := current.ResolveReference(parsed)
+		if next.Scheme != current.Scheme || next.Host != current.Host || next.Path != current.Path {
+			return nil, &answerError{cause: "names a next page of referrers that lies elsewhere"}
+		}
+		return next, nil
+	}
+	return nil, nil
+}
+
+// nextLink finds the target whose rel is next in `<target>; rel="next", <other>; rel="first"`.
+func nextLink(value string) (string, bool) {
+	for {
+		_, rest, found := strings.Cut(value, "<")
+		if !found {
+			return "", false
+		}
+		target, rest, found := strings.Cut(rest, ">")
+		if !found {
+			return "", false
+		}
+		parameters, following, _ := strings.Cut(rest, ",")
+		for _, parameter := range strings.Split(parameters, ";") {
+			key, relation, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+			if strings.EqualFold(strings.TrimSpace(key), "rel") && strings.EqualFold(strings.Trim(strings.TrimSpace(relation), `"`), "next") {
+				return target, true
+			}
+		}
+		value = following
+	}
+}
