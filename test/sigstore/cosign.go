@@ -124,7 +124,7 @@ func (s *Sigstore) signer(t testing.TB, o SignOptions) []string {
 		args = append(args, "--timestamp-server-url", s.tsa+"/api/v1/timestamp")
 	}
 	if o.Identity != nil {
-		// There is no certificate transparency log whose promise could be verified.
+		// Where it would look for the key of the certificate transparency log is the public instance.
 		args = append(args, "--fulcio-url", s.fulcio, "--insecure-skip-verify")
 	}
 	return args
@@ -155,7 +155,7 @@ func (s *Sigstore) CosignVerify(t testing.TB, o SignOptions) error {
 			args = append(args, "--insecure-ignore-tlog")
 		}
 	default:
-		args = append(args, "--certificate-identity", o.Identity.Subject, "--certificate-oidc-issuer", o.Identity.Issuer, "--insecure-ignore-sct")
+		args = append(args, "--certificate-identity", o.Identity.Subject, "--certificate-oidc-issuer", o.Identity.Issuer)
 	}
 	return s.tryCosign(t, V3, append(args, o.Image.Name()+"@"+o.Image.Digest)...)
 }

@@ -6,7 +6,7 @@
 // It verifies nothing: what is signed here is judged by pkg/signature, in the tests of this package
 // (build tag sigstore, because they need the programs) and in others.
 //
-// There is no certificate transparency log, so certificates carry no signed certificate timestamp, and no
-// Rekor of version 1, which cannot be run without a database: what a public log of that kind returns is
-// tested with recorded or synthesised material elsewhere.
+// Two things are less than real: the certificate transparency log promises and keeps nothing, and there is
+// no Rekor of version 1, which cannot be run without a database server: what a log of that kind returns is
+// tested with synthesised material, beside the code that reads it.
 package sigstore

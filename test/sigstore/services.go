@@ -16,8 +16,15 @@ const (
 	dsseRekorOrigin = "rekor-dsse.sigstore.test"
 )
 
-// startFulcio starts a certificate authority that trusts the issuers and keeps its root in memory.
-func (s *Sigstore) startFulcio(t testing.TB) string {
+// The names of the certificate transparency logs: that of Fulcio, and one that it does not use.
+const (
+	certificateLogName      = "ct.sigstore.test"
+	otherCertificateLogName = "other-ct.sigstore.test"
+)
+
+// startFulcio starts a certificate authority that trusts the issuers, keeps its root in memory and enters
+// what it issues in a log.
+func (s *Sigstore) startFulcio(t testing.TB, certificateLog string) string {
 	t.Helper()
 	issuers := map[string]map[string]string{}
 	for path, kind := range map[string]string{
@@ -32,7 +39,7 @@ func (s *Sigstore) startFulcio(t testing.TB) string {
 		name: "fulcio", program: tool(t, "fulcio"), ready: "/healthz",
 		args: func(port func() string) []string {
 			return []string{
-				"serve", "--ca=ephemeralca", "--ct-log-url=", "--config-path=" + path,
+				"serve", "--ca=ephemeralca", "--ct-log-url=" + certificateLog, "--config-path=" + path,
 				"--host=127.0.0.1", "--port=" + port(), "--grpc-host=127.0.0.1", "--grpc-port=" + port(), "--metrics-port=" + port(),
 				// Relative to its working directory: the path of a socket may have about 100 characters.
 				"--legacy-unix-domain-socket=fulcio.sock",
@@ -52,24 +59,11 @@ func startTimestampAuthority(t testing.TB) string {
 	}.start(t)
 }
 
-// startRekor starts a transparency log on files. Its key stays beside them as ORIGIN.pub.
+// startRekor starts a transparency log on files, with a key of its own.
 func (s *Sigstore) startRekor(t testing.TB, program, origin string) string {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatalf("making the key of log %q: %v", origin, err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatalf("writing the key of log %q: %v", origin, err)
-	}
-	public, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		t.Fatalf("writing the key of log %q: %v", origin, err)
-	}
-	s.write(t, origin+".pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
-	signer := s.write(t, origin+".key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
-	storage := t.TempDir()
+	s.newLogKey(t, origin)
+	storage, signer := t.TempDir(), s.path(origin+".key")
 	return server{
 		name: program, program: tool(t, program), ready: "/healthz",
 		args: func(port func() string) []string {
@@ -81,4 +75,24 @@ func (s *Sigstore) startRekor(t testing.TB, program, origin string) string {
 			}
 		},
 	}.start(t)
+}
+
+// newLogKey makes a key pair, keeps it as NAME.key and NAME.pub, and returns it and its public part in DER.
+func (s *Sigstore) newLogKey(t testing.TB, name string) (key *ecdsa.PrivateKey, public []byte) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatalf("making the key of log %q: %v", name, err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatalf("writing the key of log %q: %v", name, err)
+	}
+	public, err = x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatalf("writing the key of log %q: %v", name, err)
+	}
+	s.write(t, name+".key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	s.write(t, name+".pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
+	return key, public
 }

@@ -35,12 +35,13 @@ func Start(t testing.TB) *Sigstore {
 		issuer: startIssuer(t), dir: t.TempDir(), registry: tool(t, "registry"),
 		programs: map[Cosign]string{V2: tool(t, "cosign"), V3: tool(t, "cosign3")},
 	}
-	s.fulcio = s.startFulcio(t)
+	s.fulcio = s.startFulcio(t, s.startCertificateLog(t, certificateLogName))
+	s.newLogKey(t, otherCertificateLogName)
 	s.tsa = startTimestampAuthority(t)
 	s.rekor = s.startRekor(t, "rekor-server", rekorOrigin)
 	s.dsseRekor = s.startRekor(t, "rekor-server-dsse", dsseRekorOrigin)
 	s.gatherTrust(t)
-	s.trustedRoot = s.makeTrustedRoot(t, s.path("trusted-root.json"), Lifetimes{})
+	s.trustedRoot = s.makeTrustedRoot(t, s.path("trusted-root.json"), Trust{})
 	s.makeSigningConfigs(t)
 	return s
 }

@@ -11,11 +11,14 @@ import (
 // distantPast is before anything that a test signs.
 const distantPast = "2000-01-01T00:00:00Z"
 
-// Lifetimes are when services of a trusted root ended to be trusted; zero times mean never.
-type Lifetimes struct {
-	// CertificateAuthority and TimestampAuthority are the last instants at which Fulcio issued
-	// certificates and the timestamp authority stamped that count.
-	CertificateAuthority, TimestampAuthority time.Time
+// Trust is in what a trusted root differs from that of all services.
+type Trust struct {
+	// CertificateAuthorityEnd and TimestampAuthorityEnd are the last instants at which certificates that
+	// Fulcio issued, and stamps of the timestamp authority, count; zero means that they always do.
+	CertificateAuthorityEnd, TimestampAuthorityEnd time.Time
+	// OtherCertificateLog has a certificate transparency log in it that knows none of Fulcio's certificates,
+	// instead of the one that does.
+	OtherCertificateLog bool
 }
 
 // material is what trusted roots are made of: the paths of chains in PEM.
@@ -42,17 +45,22 @@ func (s *Sigstore) gatherTrust(t testing.TB) {
 // TrustedRoot returns the trusted root of all services, as cosign writes it.
 func (s *Sigstore) TrustedRoot() []byte { return s.trustedRoot }
 
-// TrustedRootThatEnded returns a trusted root in which services ended to be trusted.
-func (s *Sigstore) TrustedRootThatEnded(t testing.TB, ended Lifetimes) []byte {
+// TrustedRootOf returns a trusted root that differs.
+func (s *Sigstore) TrustedRootOf(t testing.TB, trust Trust) []byte {
 	t.Helper()
-	return s.makeTrustedRoot(t, filepath.Join(t.TempDir(), "trusted-root.json"), ended)
+	return s.makeTrustedRoot(t, filepath.Join(t.TempDir(), "trusted-root.json"), trust)
 }
 
-func (s *Sigstore) makeTrustedRoot(t testing.TB, out string, ended Lifetimes) []byte {
+func (s *Sigstore) makeTrustedRoot(t testing.TB, out string, trust Trust) []byte {
 	t.Helper()
+	certificateLog := certificateLogName
+	if trust.OtherCertificateLog {
+		certificateLog = otherCertificateLogName
+	}
 	s.cosign(t, V3, "trusted-root", "create", "--out", out,
-		"--fulcio", service(s.fulcio, ended.CertificateAuthority, "certificate-chain="+s.trust.fulcio),
-		"--tsa", service(s.tsa+"/api/v1/timestamp", ended.TimestampAuthority, "certificate-chain="+s.trust.tsa),
+		"--fulcio", service(s.fulcio, trust.CertificateAuthorityEnd, "certificate-chain="+s.trust.fulcio),
+		"--tsa", service(s.tsa+"/api/v1/timestamp", trust.TimestampAuthorityEnd, "certificate-chain="+s.trust.tsa),
+		"--ctfe", service("https://"+certificateLog, time.Time{}, "public-key="+s.path(certificateLog+".pub")),
 		"--rekor", service("https://"+rekorOrigin, time.Time{}, "public-key="+s.path(rekorOrigin+".pub"), "origin="+rekorOrigin),
 		"--rekor", service("https://"+dsseRekorOrigin, time.Time{}, "public-key="+s.path(dsseRekorOrigin+".pub"), "origin="+dsseRekorOrigin))
 	root, err := os.ReadFile(out)
