@@ -48,8 +48,14 @@ func newKey(t *testing.T) *registry.Key {
 	return key
 }
 
-// get asks for a path within a time; the body is read.
-func get(t *testing.T, r *registry.Registry, method, path string, patience time.Duration) (*http.Response, error) {
+// answer of a registry, whose body was read.
+type answer struct {
+	status int
+	header http.Header
+}
+
+// get asks for a path within a time.
+func get(t *testing.T, r *registry.Registry, method, path string, patience time.Duration) (answer, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -59,13 +65,13 @@ func get(t *testing.T, r *registry.Registry, method, path string, patience time.
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
 		t.Fatal(err)
 	}
-	return response, nil
+	return answer{status: response.StatusCode, header: response.Header}, nil
 }
 
 func TestARegistryFailsAsItIsToldAndHeals(t *testing.T) {
@@ -93,13 +99,13 @@ func TestARegistryFailsAsItIsToldAndHeals(t *testing.T) {
 			if !errors.Is(err, tt.cause) {
 				t.Fatalf("got error %v, want %v", err, tt.cause)
 			}
-			if err == nil && (response.StatusCode != tt.status || response.Header.Get("Retry-After") != tt.retryAfter) {
-				t.Errorf("got %s, Retry-After %q", response.Status, response.Header.Get("Retry-After"))
+			if err == nil && (response.status != tt.status || response.header.Get("Retry-After") != tt.retryAfter) {
+				t.Errorf("got status %d, Retry-After %q", response.status, response.header.Get("Retry-After"))
 			}
 			if err := r.Break(t.Context(), registry.Healthy); err != nil {
 				t.Fatal(err)
 			}
-			if response, err := get(t, r, http.MethodGet, path, 10*time.Second); err != nil || response.StatusCode != http.StatusOK {
+			if response, err := get(t, r, http.MethodGet, path, 10*time.Second); err != nil || response.status != http.StatusOK {
 				t.Errorf("healed, it answers %v, %v", response, err)
 			}
 			if r.Host() != host {
@@ -128,11 +134,11 @@ func TestAnswersCanComeLaterOrFromTheTest(t *testing.T) {
 		t.Errorf("answered after %s", took)
 	}
 	r.Replace(ref.Digest, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
-	if response, err := get(t, r, http.MethodGet, path, 10*time.Second); err != nil || response.StatusCode != http.StatusTeapot {
+	if response, err := get(t, r, http.MethodGet, path, 10*time.Second); err != nil || response.status != http.StatusTeapot {
 		t.Errorf("got %v, %v", response, err)
 	}
 	r.Replace(ref.Digest, nil)
-	if response, err := get(t, r, http.MethodGet, path, 10*time.Second); err != nil || response.StatusCode != http.StatusOK {
+	if response, err := get(t, r, http.MethodGet, path, 10*time.Second); err != nil || response.status != http.StatusOK {
 		t.Errorf("got %v, %v", response, err)
 	}
 }
@@ -181,7 +187,7 @@ func TestATagMoves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return response.Header.Get("Docker-Content-Digest")
+		return response.header.Get("Docker-Content-Digest")
 	}
 	if got := digest(); got != first.Digest || got == second.Digest {
 		t.Errorf("v1 is %s, want %s", got, first.Digest)

@@ -12,9 +12,8 @@ import (
 	"github.com/sigstore/cosign/v2/pkg/cosign"
 	ociremote "github.com/sigstore/cosign/v2/pkg/oci/remote"
 	"github.com/sigstore/sigstore-go/pkg/root"
-	sigstoresig "github.com/sigstore/sigstore/pkg/signature"
-
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
+	sigstoresig "github.com/sigstore/sigstore/pkg/signature"
 
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 	"github.com/runeframeos/kubectl-rune/test/registry"
