@@ -1,9 +1,6 @@
 package proof
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -17,30 +14,22 @@ const (
 	DefaultStaleFor = 24 * time.Hour
 )
 
-// Compiler makes Requirements. It is safe for concurrent use.
-type Compiler struct{}
-
-// NewCompiler prepares what all expressions share, which takes some milliseconds.
-func NewCompiler() (*Compiler, error) { return &Compiler{}, nil }
-
 // Requirement is an ImagePolicy made ready to judge by. It is immutable and safe for concurrent use.
 type Requirement struct {
 	policy *v1alpha1.ImagePolicy
 	globs  []image.Glob
+	// attestations in the order of the policy.
+	attestations []attestation
+	// predicateTypes are the URIs of all attestations, sorted.
+	predicateTypes []string
+	fingerprint    string
 }
 
-// Compile returns an error that joins all that is wrong with an ImagePolicy.
-func (c *Compiler) Compile(policy *v1alpha1.ImagePolicy) (*Requirement, error) {
-	r := &Requirement{policy: policy}
-	var problems []error
-	for _, text := range policy.Spec.Images {
-		glob, err := image.ParseGlob(text)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("reading ImagePolicy %q: %w", policy.Name, err))
-		}
-		r.globs = append(r.globs, glob)
-	}
-	return r, errors.Join(problems...)
+// attestation is an AttestationRequirement made ready to judge by.
+type attestation struct {
+	*v1alpha1.AttestationRequirement
+	// uri of the predicate type.
+	uri string
 }
 
 // ImagePolicy that the Requirement was made of; it must not be changed.
@@ -53,11 +42,12 @@ func (r *Requirement) Covers(environment string, ref image.Reference) bool {
 }
 
 // Fingerprint identifies what decides which Evidence is collected: authorities, formats, predicate types and the parts
-// of predicates that are looked at. Keys and trust roots that stand elsewhere (Secrets, files, KMS) are not in it.
-func (r *Requirement) Fingerprint() string { return "" }
+// of predicates that are looked at. Keys and trust roots that stand elsewhere (Secrets, files, KMS) are not in it, nor
+// is what Judge alone looks at: how many must sign, ages, the text of conditions, the end of a key's time.
+func (r *Requirement) Fingerprint() string { return r.fingerprint }
 
-// PredicateTypes of the attestations that are asked for, as URIs, sorted.
-func (r *Requirement) PredicateTypes() []string { return nil }
+// PredicateTypes of the attestations that are asked for, as URIs, sorted. The caller must not change them.
+func (r *Requirement) PredicateTypes() []string { return r.predicateTypes }
 
 // SignaturesAsked tells whether signatures of the image itself are asked for.
 func (r *Requirement) SignaturesAsked() bool {
@@ -67,12 +57,6 @@ func (r *Requirement) SignaturesAsked() bool {
 // Looks tells whether signatures and attestations are looked for in a format.
 func (r *Requirement) Looks(format v1alpha1.SignatureFormat) bool {
 	return len(r.policy.Spec.Formats) == 0 || slices.Contains(r.policy.Spec.Formats, format)
-}
-
-// Project returns the part of a predicate that conditions and ages look at, as JSON. The error says that it is no JSON
-// or that too much of it is looked at.
-func (r *Requirement) Project(predicateType string, predicate json.RawMessage) (json.RawMessage, error) {
-	return predicate, nil
 }
 
 // ValidFor is how long Evidence counts without asking the registry again.
@@ -90,13 +74,3 @@ func (r *Requirement) StaleFor() time.Duration {
 	}
 	return DefaultStaleFor
 }
-
-// Context is what a judgement depends on beside Evidence.
-type Context struct {
-	Image       image.Reference
-	Environment string
-	Now         time.Time
-}
-
-// Judge tells whether Evidence satisfies the Requirement, and why not.
-func (r *Requirement) Judge(evidence *Evidence, in Context) Outcome { return Outcome{} }

@@ -1,0 +1,64 @@
+package proof
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// maxClockSkew is how far ahead of the judgement a time may lie; beyond it counts as none.
+const maxClockSkew = 5 * time.Minute
+
+// timePath is where a predicate of a type says when it was made; nil where none does.
+func timePath(uri string) []string {
+	switch uri {
+	case typeVulnerabilities: // https://github.com/sigstore/cosign/blob/main/specs/COSIGN_VULN_ATTESTATION_SPEC.md
+		return []string{"metadata", "scanFinishedOn"}
+	case typeProvenance02: // https://slsa.dev/spec/v0.2/provenance
+		return []string{"metadata", "buildFinishedOn"}
+	case typeProvenance1: // https://slsa.dev/spec/v1.0/provenance
+		return []string{"runDetails", "metadata", "finishedOn"}
+	case typeSPDX, typeSPDX + "/v2.2", typeSPDX + "/v2.3": // with a version as GitHub's attestations write it
+		return []string{"creationInfo", "created"}
+	case typeCycloneDX:
+		return []string{"metadata", "timestamp"}
+	case typeCustom: // `cosign attest --type custom` adds it
+		return []string{"Timestamp"}
+	}
+	return nil
+}
+
+// attestationTime returns the time by which the age of an attestation is judged: that of a trusted witness, or what
+// the predicate says of itself. It is zero where there is none.
+func attestationTime(attestation *Attestation, now time.Time) time.Time {
+	at := attestation.Time
+	if at.IsZero() {
+		at = predicateTime(attestation.Predicate, timePath(attestation.PredicateType))
+	}
+	if at.After(now.Add(maxClockSkew)) {
+		return time.Time{}
+	}
+	return at
+}
+
+// predicateTime reads an RFC 3339 time at a path; zero where there is none.
+func predicateTime(predicate json.RawMessage, path []string) time.Time {
+	if len(path) == 0 {
+		return time.Time{}
+	}
+	for _, key := range path {
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal(predicate, &object); err != nil {
+			return time.Time{}
+		}
+		predicate = object[key]
+	}
+	var text string
+	if err := json.Unmarshal(predicate, &text); err != nil {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
