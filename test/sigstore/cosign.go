@@ -51,6 +51,9 @@ type SignOptions struct {
 	Format Format
 	// Logged has a key's signature timestamped and, as a Bundle, entered in Rekor; an Identity's always is.
 	Logged bool
+	// Late has the signature stamped a day late, by a timestamp authority that the trusted root trusts as
+	// well: after an Identity's certificate has expired.
+	Late bool
 }
 
 // AttestOptions are SignOptions with a statement.
@@ -116,12 +119,16 @@ func (s *Sigstore) signer(t testing.TB, o SignOptions) []string {
 	}
 	witnessed := o.Logged || o.Identity != nil
 	if o.Format == Bundle {
-		return append(args, s.bundleFlags(o.Cosign, witnessed)...)
+		return append(args, s.bundleFlags(o, witnessed)...)
+	}
+	tsa := s.tsa
+	if o.Late {
+		tsa = s.lateTSA
 	}
 	// The format of tags knows Rekor version 1 only.
 	args = append(args, "--new-bundle-format=false", "--use-signing-config=false", "--tlog-upload=false")
 	if witnessed {
-		args = append(args, "--timestamp-server-url", s.tsa+"/api/v1/timestamp")
+		args = append(args, "--timestamp-server-url", tsa+"/api/v1/timestamp")
 	}
 	if o.Identity != nil {
 		// Where it would look for the key of the certificate transparency log is the public instance.
@@ -130,24 +137,26 @@ func (s *Sigstore) signer(t testing.TB, o SignOptions) []string {
 	return args
 }
 
-func (s *Sigstore) bundleFlags(cosign Cosign, witnessed bool) []string {
-	args := []string{"--new-bundle-format=true", "--trusted-root", s.path("trusted-root.json")}
+func (s *Sigstore) bundleFlags(o SignOptions, witnessed bool) []string {
+	args := []string{"--new-bundle-format=true"}
+	if !o.Late { // cosign would refuse what it just signed
+		args = append(args, "--trusted-root", s.path("trusted-root.json"))
+	}
 	switch {
-	case witnessed && cosign == V2:
-		return append(args, "--signing-config", s.dsseOnline)
 	case witnessed:
-		return append(args, "--signing-config", s.online)
-	case cosign == V2:
+		return append(args, "--signing-config", s.online[witnesses{o.Cosign, o.Late}])
+	case o.Cosign == V2:
 		return append(args, "--tlog-upload=false")
 	}
 	return append(args, "--signing-config", s.offline)
 }
 
-// CosignVerify asks cosign version 3 whether the image has a bundle by the signer, and returns its words
-// where it has none.
+// CosignVerify asks the cosign that signs whether the image has a bundle by the signer, and returns its
+// words where it has none. It knows bundles only.
 func (s *Sigstore) CosignVerify(t testing.TB, o SignOptions) error {
 	t.Helper()
-	args := []string{"verify", "--trusted-root", s.path("trusted-root.json")}
+	o = o.withDefaults()
+	args := []string{"verify", "--new-bundle-format", "--trusted-root", s.path("trusted-root.json")}
 	switch {
 	case o.Key != nil:
 		args = append(args, "--key", strings.TrimSuffix(o.Key.Private, ".key")+".pub")
@@ -157,7 +166,10 @@ func (s *Sigstore) CosignVerify(t testing.TB, o SignOptions) error {
 	default:
 		args = append(args, "--certificate-identity", o.Identity.Subject, "--certificate-oidc-issuer", o.Identity.Issuer)
 	}
-	return s.tryCosign(t, V3, append(args, o.Image.Name()+"@"+o.Image.Digest)...)
+	if o.Cosign == V2 && (o.Logged || o.Identity != nil) {
+		args = append(args, "--use-signed-timestamps") // Rekor of version 2 says no time
+	}
+	return s.tryCosign(t, o.Cosign, append(args, o.Image.Name()+"@"+o.Image.Digest)...)
 }
 
 // cosign runs the program, and fails the test where that fails.

@@ -12,19 +12,21 @@ import (
 // Sigstore is a running Sigstore and what signs with it.
 type Sigstore struct {
 	issuer *issuer
-	// fulcio, tsa, rekor and dsseRekor are URLs. rekor takes hashedrekord entries only, dsseRekor also dsse.
-	fulcio, tsa, rekor, dsseRekor string
-	programs                      map[Cosign]string
-	registry                      string
+	// fulcio, tsa, lateTSA, rekor and dsseRekor are URLs. rekor takes hashedrekord entries only, dsseRekor
+	// also dsse.
+	fulcio, tsa, lateTSA, rekor, dsseRekor string
+	programs                               map[Cosign]string
+	registry                               string
 	// dir holds keys, trusted roots and signing configurations, and is cosign's home.
 	dir string
 	// trust is what trusted roots are made of.
 	trust material
 	// trustedRoot is that of all services.
 	trustedRoot []byte
-	// online and dsseOnline are the paths of signing configurations, offline of one without a log and
-	// timestamps.
-	online, dsseOnline, offline string
+	// online are the paths of signing configurations by what they differ in, offline is that of one without
+	// a log and timestamps.
+	online  map[witnesses]string
+	offline string
 }
 
 // Start starts Fulcio, a timestamp authority, two Rekors and an issuer, and ends them with the test. The
@@ -37,7 +39,7 @@ func Start(t testing.TB) *Sigstore {
 	}
 	s.fulcio = s.startFulcio(t, s.startCertificateLog(t, certificateLogName))
 	s.newLogKey(t, otherCertificateLogName)
-	s.tsa = startTimestampAuthority(t)
+	s.tsa, s.lateTSA = startTimestampAuthority(t), s.startLateAuthority(t)
 	s.rekor = s.startRekor(t, "rekor-server", rekorOrigin)
 	s.dsseRekor = s.startRekor(t, "rekor-server-dsse", dsseRekorOrigin)
 	s.gatherTrust(t)

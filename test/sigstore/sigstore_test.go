@@ -18,6 +18,7 @@ func TestCosignVerifiesWhatItSigned(t *testing.T) {
 		"with referrers": sigstore.RegistryWithReferrers(t), "without referrers": s.RegistryWithoutReferrers(t),
 	}
 	signers := map[string]sigstore.SignOptions{
+		"version 2, a key": {Cosign: sigstore.V2, Key: key}, "version 2, a workflow": {Cosign: sigstore.V2, Identity: &workflow},
 		"a key": {Key: key}, "a key with a log entry": {Key: key, Logged: true}, "a workflow": {Identity: &workflow},
 	}
 	for registryName, registry := range registries {

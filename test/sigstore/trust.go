@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,6 +61,7 @@ func (s *Sigstore) makeTrustedRoot(t testing.TB, out string, trust Trust) []byte
 	s.cosign(t, V3, "trusted-root", "create", "--out", out,
 		"--fulcio", service(s.fulcio, trust.CertificateAuthorityEnd, "certificate-chain="+s.trust.fulcio),
 		"--tsa", service(s.tsa+"/api/v1/timestamp", trust.TimestampAuthorityEnd, "certificate-chain="+s.trust.tsa),
+		"--tsa", service(s.lateTSA+"/api/v1/timestamp", time.Time{}, "certificate-chain="+s.path("late-tsa.pem")),
 		"--ctfe", service("https://"+certificateLog, time.Time{}, "public-key="+s.path(certificateLog+".pub")),
 		"--rekor", service("https://"+rekorOrigin, time.Time{}, "public-key="+s.path(rekorOrigin+".pub"), "origin="+rekorOrigin),
 		"--rekor", service("https://"+dsseRekorOrigin, time.Time{}, "public-key="+s.path(dsseRekorOrigin+".pub"), "origin="+dsseRekorOrigin))
@@ -79,6 +81,12 @@ func service(url string, ended time.Time, more ...string) string {
 	return strings.Join(fields, ",")
 }
 
+// witnesses are what one signing configuration differs from another in.
+type witnesses struct {
+	cosign Cosign
+	late   bool
+}
+
 // makeSigningConfigs writes what tells cosign where to sign.
 func (s *Sigstore) makeSigningConfigs(t testing.TB) {
 	t.Helper()
@@ -90,13 +98,13 @@ func (s *Sigstore) makeSigningConfigs(t testing.TB) {
 	describe := func(url, version string) string {
 		return service(url, time.Time{}, "api-version="+version, "operator=sigstore.test")
 	}
-	online := func(rekor string) []string {
-		return []string{
-			"--fulcio", describe(s.fulcio, "1"), "--tsa", describe(s.tsa+"/api/v1/timestamp", "1"), "--tsa-config", "EXACT:1",
-			"--rekor", describe(rekor, "2"), "--rekor-config", "EXACT:1",
+	s.offline = create("signing-config-offline.json")
+	s.online = map[witnesses]string{}
+	for cosign, rekor := range map[Cosign]string{V2: s.dsseRekor, V3: s.rekor} {
+		for late, tsa := range map[bool]string{false: s.tsa, true: s.lateTSA} {
+			s.online[witnesses{cosign, late}] = create(fmt.Sprintf("signing-config-%s-%t.json", cosign, late),
+				"--fulcio", describe(s.fulcio, "1"), "--tsa", describe(tsa+"/api/v1/timestamp", "1"), "--tsa-config", "EXACT:1",
+				"--rekor", describe(rekor, "2"), "--rekor-config", "EXACT:1")
 		}
 	}
-	s.online = create("signing-config.json", online(s.rekor)...)
-	s.dsseOnline = create("signing-config-dsse.json", online(s.dsseRekor)...)
-	s.offline = create("signing-config-offline.json")
 }
