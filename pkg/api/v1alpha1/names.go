@@ -18,6 +18,13 @@ const FieldManager = "kubectl-rune"
 // that the webhook can never block its own start.
 const SystemNamespace = "rune-system"
 
+// WebhookServiceAccount is the webhook's own in that namespace.
+const WebhookServiceAccount = "rune-webhook"
+
+// PullSecretsRole is the ClusterRole that `kubectl rune install` makes and `kubectl rune env apply` binds in namespaces
+// whose pull secrets the webhook may read.
+const PullSecretsRole = "rune-webhook-pull-secrets"
+
 // Verbs on environments.rune.runeframeos.com/NAME that RBAC grants to people and that the webhook asks
 // about by SubjectAccessReview.
 const (

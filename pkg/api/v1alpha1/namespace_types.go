@@ -20,6 +20,10 @@ type NamespaceSettings struct {
 	// the API server's own admission stands behind the webhook.
 	// +optional
 	PodSecurityLabels bool `json:"podSecurityLabels,omitempty"`
+	// PullSecrets lets the webhook read the Secrets and ServiceAccounts of the namespace, so that it asks registries with
+	// the credentials with which the kubelet will pull. Nobody checks that; env apply grants it.
+	// +optional
+	PullSecrets bool `json:"pullSecrets,omitempty"`
 }
 
 // QuotaSettings are a ResourceQuota.

@@ -29,7 +29,10 @@ type State struct {
 }
 
 // Asks tells whether an Environment wants anything of its namespaces.
-func Asks(environment *v1alpha1.Environment) bool { return len(rules(environment)) > 0 }
+func Asks(environment *v1alpha1.Environment) bool {
+	settings := environment.Spec.NamespaceSettings
+	return len(rules(environment)) > 0 || (settings != nil && settings.PullSecrets)
+}
 
 // rule is one part of the settings: its degree and its judgement.
 type rule struct {

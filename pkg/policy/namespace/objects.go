@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -55,6 +56,9 @@ func Objects(environment *v1alpha1.Environment, namespace string) ([]*unstructur
 	for _, networkPolicy := range networkPolicies(settings.NetworkPolicy, namespace) {
 		typed = append(typed, networkPolicy)
 	}
+	if settings.PullSecrets {
+		typed = append(typed, pullSecretsBinding(namespace))
+	}
 	objects := make([]*unstructured.Unstructured, 0, len(typed))
 	for _, object := range typed {
 		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
@@ -70,6 +74,18 @@ func Objects(environment *v1alpha1.Environment, namespace string) ([]*unstructur
 
 func meta(namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: OwnLabels()}
+}
+
+// pullSecretsBinding lets the webhook read pull secrets in one namespace, and in no other.
+func pullSecretsBinding(namespace string) *rbacv1.RoleBinding {
+	return &rbacv1.RoleBinding{
+		TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
+		ObjectMeta: meta(namespace, v1alpha1.PullSecretsRole),
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: v1alpha1.PullSecretsRole},
+		Subjects: []rbacv1.Subject{{
+			Kind: rbacv1.ServiceAccountKind, Namespace: v1alpha1.SystemNamespace, Name: v1alpha1.WebhookServiceAccount,
+		}},
+	}
 }
 
 // networkPolicies makes one policy per direction, and one for DNS: who wants to see or take away one of them
@@ -138,6 +154,9 @@ func Described(environment *v1alpha1.Environment) []string {
 			line = "NetworkPolicy that allows the cluster's DNS"
 		}
 		lines = append(lines, line)
+	}
+	if settings.PullSecrets {
+		lines = append(lines, "RoleBinding by which the webhook reads pull secrets")
 	}
 	if wanted := wantedSecurity(environment); wanted != nil {
 		lines = append(lines, fmt.Sprintf("Pod Security labels %s at level %s, version %s",
