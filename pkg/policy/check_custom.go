@@ -3,25 +3,34 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/common/types"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/expression"
+)
+
+// The variables of custom rules.
+const (
+	celObject      = "object"
+	celTemplate    = "template"
+	celEnvironment = "environment"
 )
 
 // compiledRule is a custom rule that is ready to be asked.
 type compiledRule struct {
 	v1alpha1.CustomRule
-	program cel.Program
+	expression *expression.Expression
 }
 
 // customCheck asks the expressions of rules.custom. The CEL environment is prepared when the first of them is
 // compiled: most programs that judge have none.
 func customCheck() Check {
-	prepared := sync.OnceValues(newCELEnvironment)
+	prepared := sync.OnceValues(func() (*cel.Env, error) {
+		return expression.NewEnvironment(
+			cel.Variable(celObject, cel.DynType), cel.Variable(celTemplate, cel.DynType), cel.Variable(celEnvironment, cel.StringType))
+	})
 	return Check{
 		ID:          RuleCustom,
 		Doc:         customDoc(),
@@ -35,12 +44,12 @@ func customCheck() Check {
 			var compiled []compiledRule
 			var errs []error
 			for _, rule := range rules.Custom {
-				program, err := compileExpression(env, rule)
+				read, err := expression.Compile(env, rule.Expression)
 				if err != nil {
-					errs = append(errs, err)
+					errs = append(errs, fmt.Errorf("custom rule %q: %w", rule.Name, err))
 					continue
 				}
-				compiled = append(compiled, compiledRule{rule, program})
+				compiled = append(compiled, compiledRule{rule, read})
 			}
 			if err := errors.Join(errs...); err != nil {
 				return nil, err
@@ -52,31 +61,24 @@ func customCheck() Check {
 
 // judgeCustom asks all custom rules, within the budget that they share.
 func judgeCustom(rules []compiledRule, in Input) []Violation {
-	template := jsonVal(in.Subject.Template)
+	template := expression.Value(in.Subject.Template)
 	object := template
 	if !in.Subject.IsPod() {
-		object = jsonVal(in.Subject.Object)
+		object = expression.Value(in.Subject.Object)
 	}
 	variables := map[string]any{celObject: object, celTemplate: template, celEnvironment: in.Environment}
 	var violations []Violation
-	budget := uint64(celCostBudget)
+	budget := expression.NewBudget()
 	for _, rule := range rules {
 		message := rule.Message
-		if budget == 0 {
-			message = fmt.Sprintf("%s (cannot be judged: the custom rules before this one used up the cost of %d that all share)", message, celCostBudget)
-		} else {
-			result, details, err := rule.program.Eval(variables)
-			cost := uint64(celCostLimit)
-			if details != nil && details.ActualCost() != nil {
-				cost = *details.ActualCost()
-			}
-			budget -= min(budget, cost)
-			if err == nil && result == types.True {
-				continue
-			}
-			if err != nil {
-				message = fmt.Sprintf("%s (cannot be judged: %s)", message, celError(err))
-			}
+		holds, err := rule.expression.Holds(variables, budget)
+		switch {
+		case holds:
+			continue
+		case errors.Is(err, expression.ErrBudget):
+			message = fmt.Sprintf("%s (cannot be judged: the custom rules before this one used up the cost of %d that all share)", message, expression.CostBudget)
+		case err != nil:
+			message = fmt.Sprintf("%s (cannot be judged: %s)", message, err)
 		}
 		field := in.Subject.TemplatePath
 		if rule.Field != "" {
@@ -87,18 +89,6 @@ func judgeCustom(rules []compiledRule, in Input) []Violation {
 		})
 	}
 	return violations
-}
-
-// celError says why an expression has no result, and what its author can do.
-func celError(err error) string {
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	switch {
-	case strings.Contains(text, "no such key"), strings.Contains(text, "index out of bounds"):
-		return text + "; let the expression ask has(…) before it reads what may be absent, or read it with .?field"
-	case strings.Contains(text, "cost limit exceeded"):
-		return fmt.Sprintf("%s; the expression may cost %d", text, celCostLimit)
-	}
-	return text
 }
 
 func customDoc() Doc {

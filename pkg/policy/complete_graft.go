@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/runeframeos/kubectl-rune/pkg/policy/rawjson"
 )
 
 // growth is a tree of fields that are to be added to a JSON document, by key or by index.
@@ -51,7 +53,7 @@ func (g *growth) graft(document []byte) ([]byte, []Addition) {
 }
 
 func (g *growth) graftAt(document []byte, pointer string, additions *[]Addition) []byte {
-	switch kindOf(document) {
+	switch rawjson.Kind(document) {
 	case '{':
 		return g.graftObject(document, pointer, additions)
 	case '[':
@@ -66,10 +68,10 @@ func (g *growth) graftObject(object []byte, pointer string, additions *[]Additio
 		text       []byte
 	}
 	var edits []edit
-	present := map[string]span{}
+	present := map[string]rawjson.Span{}
 	last := -1
-	for key, at := range members(object) {
-		last = at.end
+	for key, at := range rawjson.Members(object) {
+		last = at.End
 		if _, asked := g.children[key]; asked {
 			// Of a key that stands there twice the last one counts.
 			present[key] = at
@@ -79,9 +81,9 @@ func (g *growth) graftObject(object []byte, pointer string, additions *[]Additio
 	for _, key := range slices.Sorted(maps.Keys(g.children)) {
 		child, place := g.children[key], pointer+"/"+escapePointer(key)
 		at, found := present[key]
-		if found && kindOf(object[at.start:at.end]) != 'n' {
+		if found && rawjson.Kind(object[at.Start:at.End]) != 'n' {
 			if child.children != nil {
-				edits = append(edits, edit{at.start, at.end, child.graftAt(object[at.start:at.end], place, additions)})
+				edits = append(edits, edit{at.Start, at.End, child.graftAt(object[at.Start:at.End], place, additions)})
 			}
 			continue
 		}
@@ -92,7 +94,7 @@ func (g *growth) graftObject(object []byte, pointer string, additions *[]Additio
 		}
 		*additions = append(*additions, Addition{Pointer: place, Value: value})
 		if found {
-			edits = append(edits, edit{at.start, at.end, text})
+			edits = append(edits, edit{at.Start, at.End, text})
 			continue
 		}
 		if last >= 0 || tail.Len() > 0 {
@@ -120,12 +122,12 @@ func (g *growth) graftObject(object []byte, pointer string, additions *[]Additio
 func (g *growth) graftArray(array []byte, pointer string, additions *[]Addition) []byte {
 	var result []byte
 	from, index := 0, 0
-	for at := range elements(array) {
+	for at := range rawjson.Elements(array) {
 		step := strconv.Itoa(index)
 		if child := g.children[step]; child != nil {
-			grown := child.graftAt(array[at.start:at.end], pointer+"/"+step, additions)
-			result = append(append(result, array[from:at.start]...), grown...)
-			from = at.end
+			grown := child.graftAt(array[at.Start:at.End], pointer+"/"+step, additions)
+			result = append(append(result, array[from:at.Start]...), grown...)
+			from = at.End
 		}
 		index++
 	}
@@ -142,16 +144,16 @@ func replaceAt(document []byte, path string, value []byte) []byte {
 		return document
 	}
 	field, rest, _ := strings.Cut(path, ".")
-	var place span
-	for key, at := range members(document) {
+	var place rawjson.Span
+	for key, at := range rawjson.Members(document) {
 		if key == field {
 			place = at
 		}
 	}
-	if place.end == 0 {
+	if place.End == 0 {
 		return document
 	}
-	return slices.Concat(document[:place.start], replaceAt(document[place.start:place.end], rest, value), document[place.end:])
+	return slices.Concat(document[:place.Start], replaceAt(document[place.Start:place.End], rest, value), document[place.End:])
 }
 
 // escapePointer writes a key as a step of a JSON pointer (RFC 6901, section 3).

@@ -6,12 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy"
-	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 )
 
 const podSpec = `{"spec":{"containers":[{"name":"app","image":"web"}],"initContainers":[{"name":"init","image":"setup"}]}}`
@@ -88,37 +85,6 @@ func TestSettledImagesAreThoseThatThePodRuns(t *testing.T) {
 	want := []string{"spec.containers[0].image=z", "spec.ephemeralContainers[0].image=x"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("images to judge (-want +got):\n%s", diff)
-	}
-}
-
-func TestEveryPolicyThatCoversAnImageCounts(t *testing.T) {
-	named := func(name, environment string, globs ...string) v1alpha1.ImagePolicy {
-		return v1alpha1.ImagePolicy{
-			ObjectMeta: metav1.ObjectMeta{Name: name},
-			Spec:       v1alpha1.ImagePolicySpec{Images: globs, Environments: []string{environment}},
-		}
-	}
-	ref, err := image.Parse("r.local/team/web:v1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	policies := []v1alpha1.ImagePolicy{
-		named("team", "production", "r.local/other/*", "r.local/team/*"), named("all", "production", "**"),
-		named("staging", "staging", "**"), named("hub", "production", "docker.io/**"),
-	}
-	selected, err := policy.PoliciesFor(policies, "production", ref)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, p := range selected {
-		got = append(got, p.Name)
-	}
-	if diff := cmp.Diff([]string{"all", "team"}, got); diff != "" {
-		t.Errorf("policies (-want +got):\n%s", diff)
-	}
-	if _, err := policy.PoliciesFor([]v1alpha1.ImagePolicy{named("bad", "production", "**", "r.local/Web")}, "production", ref); err == nil {
-		t.Error("a glob that cannot be read was left out")
 	}
 }
 

@@ -5,4 +5,6 @@
 // accept too. Keys are case-sensitive, as they are for the API server; of a key that stands twice the last
 // value counts, as in a decoder's map. It changes no text, and decodes no values
 // but those that CheckExponents refuses, to say where they stand.
+//
+// Members, Elements and Kind walk through a text that was validated before, and do not validate it again.
 package rawjson

@@ -1,4 +1,4 @@
-package policy
+package rawjson
 
 import (
 	"bytes"
@@ -6,37 +6,37 @@ import (
 	"iter"
 )
 
-// span is a half-open range of bytes of a document.
-type span struct{ start, end int }
+// Span is a half-open range of bytes of a text.
+type Span struct{ Start, End int }
 
 // The functions of this file find their way through JSON that was validated before; of other text they may
 // return anything, but they end and do not panic.
 
-// kindOf returns the first byte of a value, which tells its type: one of {["tfn, a digit or a minus; 0 for none.
-func kindOf(value []byte) byte {
+// Kind returns the first byte of a value, which tells its type: one of {["tfn, a digit or a minus; 0 for none.
+func Kind(value []byte) byte {
 	if i := skipSpace(value, 0); i < len(value) {
 		return value[i]
 	}
 	return 0
 }
 
-// members iterates over the keys of an object and where their values stand.
-func members(object []byte) iter.Seq2[string, span] {
-	return func(yield func(string, span) bool) {
+// Members iterates over the keys of an object and where their values stand.
+func Members(object []byte) iter.Seq2[string, Span] {
+	return func(yield func(string, Span) bool) {
 		for i := skipSpace(object, 0) + 1; ; i++ {
 			i = skipSpace(object, i)
 			if i >= len(object) || object[i] != '"' {
 				return
 			}
 			end := skipValue(object, i)
-			key := unquote(object[i:end])
+			key := Text(object[i:end])
 			i = skipSpace(object, end)
 			if i >= len(object) || object[i] != ':' {
 				return
 			}
 			start := skipSpace(object, i+1)
 			i = skipValue(object, start)
-			if !yield(key, span{start, i}) {
+			if !yield(key, Span{start, i}) {
 				return
 			}
 			if i = skipSpace(object, i); i >= len(object) || object[i] != ',' {
@@ -46,16 +46,16 @@ func members(object []byte) iter.Seq2[string, span] {
 	}
 }
 
-// elements iterates over the places of an array's values.
-func elements(array []byte) iter.Seq[span] {
-	return func(yield func(span) bool) {
+// Elements iterates over the places of an array's values.
+func Elements(array []byte) iter.Seq[Span] {
+	return func(yield func(Span) bool) {
 		for i := skipSpace(array, 0) + 1; ; i++ {
 			start := skipSpace(array, i)
 			if start >= len(array) || array[start] == ']' {
 				return
 			}
 			i = skipValue(array, start)
-			if !yield(span{start, i}) {
+			if !yield(Span{start, i}) {
 				return
 			}
 			if i = skipSpace(array, i); i >= len(array) || array[i] != ',' {
@@ -113,8 +113,8 @@ func skipString(text []byte, i int) int {
 	return len(text)
 }
 
-// unquote reads a string literal as package json does.
-func unquote(literal []byte) string {
+// Text reads a string literal as package json does.
+func Text(literal []byte) string {
 	if len(literal) >= 2 && bytes.IndexByte(literal, '\\') < 0 && isPlain(literal) {
 		return string(literal[1 : len(literal)-1])
 	}

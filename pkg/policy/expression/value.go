@@ -1,4 +1,4 @@
-package policy
+package expression
 
 import (
 	"bytes"
@@ -10,19 +10,21 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/runeframeos/kubectl-rune/pkg/policy/rawjson"
 )
 
-// jsonVal returns a valid JSON value in the form that CEL expressions take. It behaves as the same text decoded into maps and
+// Value returns a valid JSON value in the form that CEL expressions take. It behaves as the same text decoded into maps and
 // slices does, but each object and array in it is read when an expression first looks into it: most of a Pod
 // never is. It is not safe for concurrent use.
-func jsonVal(value []byte) any {
-	switch kindOf(value) {
+func Value(value []byte) any {
+	switch rawjson.Kind(value) {
 	case '{':
-		return &jsonMap{raw: value}
+		return &object{raw: value}
 	case '[':
-		return &jsonList{raw: value}
+		return &list{raw: value}
 	case '"':
-		return unquote(bytes.TrimSpace(value))
+		return rawjson.Text(bytes.TrimSpace(value))
 	case 't':
 		return true
 	case 'f':
@@ -48,8 +50,8 @@ func jsonDecoded(value []byte) any {
 	return decoded
 }
 
-// jsonMap is a JSON object.
-type jsonMap struct {
+// object is a JSON object.
+type object struct {
 	raw []byte
 	// read is the object one level deep; nil before the first look.
 	read traits.Mapper
@@ -57,18 +59,18 @@ type jsonMap struct {
 	decoded traits.Mapper
 }
 
-func (m *jsonMap) level() traits.Mapper {
+func (m *object) level() traits.Mapper {
 	if m.read == nil {
 		entries := map[string]any{}
-		for key, at := range members(m.raw) {
-			entries[key] = jsonVal(m.raw[at.start:at.end])
+		for key, at := range rawjson.Members(m.raw) {
+			entries[key] = Value(m.raw[at.Start:at.End])
 		}
 		m.read = types.NewStringInterfaceMap(types.DefaultTypeAdapter, entries)
 	}
 	return m.read
 }
 
-func (m *jsonMap) native() traits.Mapper {
+func (m *object) native() traits.Mapper {
 	if m.decoded == nil {
 		entries, _ := jsonDecoded(m.raw).(map[string]any)
 		m.decoded = types.NewStringInterfaceMap(types.DefaultTypeAdapter, entries)
@@ -77,48 +79,48 @@ func (m *jsonMap) native() traits.Mapper {
 }
 
 // Contains implements traits.Container.
-func (m *jsonMap) Contains(key ref.Val) ref.Val { return m.level().Contains(key) }
+func (m *object) Contains(key ref.Val) ref.Val { return m.level().Contains(key) }
 
 // Equal implements ref.Val.
-func (m *jsonMap) Equal(other ref.Val) ref.Val { return m.level().Equal(other) }
+func (m *object) Equal(other ref.Val) ref.Val { return m.level().Equal(other) }
 
 // Find implements traits.Mapper.
-func (m *jsonMap) Find(key ref.Val) (ref.Val, bool) { return m.level().Find(key) }
+func (m *object) Find(key ref.Val) (ref.Val, bool) { return m.level().Find(key) }
 
 // Get implements traits.Indexer.
-func (m *jsonMap) Get(key ref.Val) ref.Val { return m.level().Get(key) }
+func (m *object) Get(key ref.Val) ref.Val { return m.level().Get(key) }
 
 // IsZeroValue implements traits.Zeroer.
-func (m *jsonMap) IsZeroValue() bool { return m.level().Size() == types.IntZero }
+func (m *object) IsZeroValue() bool { return m.level().Size() == types.IntZero }
 
 // Iterator implements traits.Iterable.
-func (m *jsonMap) Iterator() traits.Iterator { return m.level().Iterator() }
+func (m *object) Iterator() traits.Iterator { return m.level().Iterator() }
 
 // Size implements traits.Sizer.
-func (m *jsonMap) Size() ref.Val { return m.level().Size() }
+func (m *object) Size() ref.Val { return m.level().Size() }
 
 // Type implements ref.Val.
-func (m *jsonMap) Type() ref.Type { return types.MapType }
+func (m *object) Type() ref.Type { return types.MapType }
 
 // ConvertToType implements ref.Val.
-func (m *jsonMap) ConvertToType(target ref.Type) ref.Val { return m.native().ConvertToType(target) }
+func (m *object) ConvertToType(target ref.Type) ref.Val { return m.native().ConvertToType(target) }
 
 // Value implements ref.Val.
-func (m *jsonMap) Value() any { return m.native().Value() }
+func (m *object) Value() any { return m.native().Value() }
 
 // String implements fmt.Stringer.
-func (m *jsonMap) String() string { return fmt.Sprint(m.native()) }
+func (m *object) String() string { return fmt.Sprint(m.native()) }
 
 // Fold implements traits.Foldable, which comprehensions of two variables use.
-func (m *jsonMap) Fold(folder traits.Folder) { types.ToFoldableMap(m.level()).Fold(folder) }
+func (m *object) Fold(folder traits.Folder) { types.ToFoldableMap(m.level()).Fold(folder) }
 
 // ConvertToNative implements ref.Val.
-func (m *jsonMap) ConvertToNative(target reflect.Type) (any, error) {
+func (m *object) ConvertToNative(target reflect.Type) (any, error) {
 	return m.native().ConvertToNative(target)
 }
 
-// jsonList is a JSON array.
-type jsonList struct {
+// list is a JSON array.
+type list struct {
 	raw []byte
 	// read is the array one level deep; nil before the first look.
 	read traits.Lister
@@ -126,18 +128,18 @@ type jsonList struct {
 	decoded traits.Lister
 }
 
-func (l *jsonList) level() traits.Lister {
+func (l *list) level() traits.Lister {
 	if l.read == nil {
 		var entries []any
-		for at := range elements(l.raw) {
-			entries = append(entries, jsonVal(l.raw[at.start:at.end]))
+		for at := range rawjson.Elements(l.raw) {
+			entries = append(entries, Value(l.raw[at.Start:at.End]))
 		}
 		l.read = types.NewDynamicList(types.DefaultTypeAdapter, entries)
 	}
 	return l.read
 }
 
-func (l *jsonList) native() traits.Lister {
+func (l *list) native() traits.Lister {
 	if l.decoded == nil {
 		entries, _ := jsonDecoded(l.raw).([]any)
 		l.decoded = types.NewDynamicList(types.DefaultTypeAdapter, entries)
@@ -146,42 +148,42 @@ func (l *jsonList) native() traits.Lister {
 }
 
 // Add implements traits.Adder.
-func (l *jsonList) Add(other ref.Val) ref.Val { return l.level().Add(other) }
+func (l *list) Add(other ref.Val) ref.Val { return l.level().Add(other) }
 
 // Contains implements traits.Container.
-func (l *jsonList) Contains(element ref.Val) ref.Val { return l.level().Contains(element) }
+func (l *list) Contains(element ref.Val) ref.Val { return l.level().Contains(element) }
 
 // Equal implements ref.Val.
-func (l *jsonList) Equal(other ref.Val) ref.Val { return l.level().Equal(other) }
+func (l *list) Equal(other ref.Val) ref.Val { return l.level().Equal(other) }
 
 // Get implements traits.Indexer.
-func (l *jsonList) Get(index ref.Val) ref.Val { return l.level().Get(index) }
+func (l *list) Get(index ref.Val) ref.Val { return l.level().Get(index) }
 
 // IsZeroValue implements traits.Zeroer.
-func (l *jsonList) IsZeroValue() bool { return l.level().Size() == types.IntZero }
+func (l *list) IsZeroValue() bool { return l.level().Size() == types.IntZero }
 
 // Iterator implements traits.Iterable.
-func (l *jsonList) Iterator() traits.Iterator { return l.level().Iterator() }
+func (l *list) Iterator() traits.Iterator { return l.level().Iterator() }
 
 // Size implements traits.Sizer.
-func (l *jsonList) Size() ref.Val { return l.level().Size() }
+func (l *list) Size() ref.Val { return l.level().Size() }
 
 // Type implements ref.Val.
-func (l *jsonList) Type() ref.Type { return types.ListType }
+func (l *list) Type() ref.Type { return types.ListType }
 
 // ConvertToType implements ref.Val.
-func (l *jsonList) ConvertToType(target ref.Type) ref.Val { return l.native().ConvertToType(target) }
+func (l *list) ConvertToType(target ref.Type) ref.Val { return l.native().ConvertToType(target) }
 
 // Value implements ref.Val.
-func (l *jsonList) Value() any { return l.native().Value() }
+func (l *list) Value() any { return l.native().Value() }
 
 // String implements fmt.Stringer.
-func (l *jsonList) String() string { return fmt.Sprint(l.native()) }
+func (l *list) String() string { return fmt.Sprint(l.native()) }
 
 // Fold implements traits.Foldable, which comprehensions of two variables use.
-func (l *jsonList) Fold(folder traits.Folder) { types.ToFoldableList(l.level()).Fold(folder) }
+func (l *list) Fold(folder traits.Folder) { types.ToFoldableList(l.level()).Fold(folder) }
 
 // ConvertToNative implements ref.Val.
-func (l *jsonList) ConvertToNative(target reflect.Type) (any, error) {
+func (l *list) ConvertToNative(target reflect.Type) (any, error) {
 	return l.native().ConvertToNative(target)
 }

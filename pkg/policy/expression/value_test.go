@@ -1,4 +1,4 @@
-package policy
+package expression
 
 import (
 	"encoding/json"
@@ -44,7 +44,7 @@ func celExpressions() []celExpression {
 
 func celPrograms(t testing.TB) map[celExpression]cel.Program {
 	t.Helper()
-	env, err := newCELEnvironment()
+	env, err := NewEnvironment(cel.Variable("object", cel.DynType))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func celPrograms(t testing.TB) map[celExpression]cel.Program {
 
 // outcome of an expression in words, so that everything that people can see of it is compared.
 func outcome(program cel.Program, object any, ordered bool) string {
-	result, details, err := program.Eval(map[string]any{celObject: object, celTemplate: object, celEnvironment: "production"})
+	result, details, err := program.Eval(map[string]any{"object": object})
 	text := ""
 	if err != nil {
 		// Some errors of cel-go name a type of Go.
@@ -84,7 +84,7 @@ func outcome(program cel.Program, object any, ordered bool) string {
 	return text
 }
 
-func goType() *regexp.Regexp { return regexp.MustCompile(`\*(types|policy)\.[a-zA-Z]+`) }
+func goType() *regexp.Regexp { return regexp.MustCompile(`\*(types|expression)\.[a-zA-Z]+`) }
 
 func describe(value ref.Val) string {
 	if optional, ok := value.(*types.Optional); ok && optional.HasValue() {
@@ -105,10 +105,10 @@ func compareWithDecoded(t *testing.T, programs map[celExpression]cel.Program, te
 	if err := utiljson.Unmarshal(text, &decoded); err != nil {
 		return
 	}
-	shared := jsonVal(text)
+	shared := Value(text)
 	for expression, program := range programs {
 		want := outcome(program, decoded, expression.ordered)
-		for name, value := range map[string]any{"read first": jsonVal(text), "read before": shared} {
+		for name, value := range map[string]any{"read first": Value(text), "read before": shared} {
 			if got := outcome(program, value, expression.ordered); want != got {
 				t.Errorf("%s of %s, %s:\ndecoded %s\n   lazy %s", expression.text, text, name, want, got)
 			}
