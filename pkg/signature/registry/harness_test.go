@@ -44,17 +44,17 @@ type server struct {
 	seen []string
 }
 
-func newServer(t *testing.T, options ...ggcr.Option) *server {
+func newServer(t testing.TB, options ...ggcr.Option) *server {
 	t.Helper()
 	return startServer(t, (*httptest.Server).Start, options...)
 }
 
-func newTLSServer(t *testing.T, options ...ggcr.Option) *server {
+func newTLSServer(t testing.TB, options ...ggcr.Option) *server {
 	t.Helper()
 	return startServer(t, (*httptest.Server).StartTLS, options...)
 }
 
-func startServer(t *testing.T, start func(*httptest.Server), options ...ggcr.Option) *server {
+func startServer(t testing.TB, start func(*httptest.Server), options ...ggcr.Option) *server {
 	t.Helper()
 	s := &server{real: ggcr.New(append(options, ggcr.Logger(log.New(io.Discard, "", 0)))...)}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
@@ -208,7 +208,7 @@ func (k keychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
 	return &authn.Basic{Username: "rune", Password: password}, nil
 }
 
-func newClient(t *testing.T, config registry.Config) *registry.Client {
+func newClient(t testing.TB, config registry.Config) *registry.Client {
 	t.Helper()
 	if config.Keychain == nil {
 		config.Keychain = anonymous{}

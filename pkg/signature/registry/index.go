@@ -27,6 +27,8 @@ func readIndex(body io.Reader, each func(Descriptor)) error {
 		return &answerError{cause: fmt.Sprintf("sent a list of referrers that cannot be read: %s", err), err: err}
 	case meter.total > maxIndex:
 		return tooLarge("list of referrers", maxIndex)
+	case meter.ended && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
+		return &answerError{cause: "sent a list of referrers that ends early", err: err}
 	}
 	return err
 }
@@ -98,6 +100,8 @@ type meter struct {
 	total int64
 	// consumed is where the decoder begins its present value.
 	consumed func() int64
+	// ended is set when the body came to its end, and was not broken off.
+	ended bool
 }
 
 // Read fails where the decoder holds more than one value may have.
@@ -107,5 +111,6 @@ func (m *meter) Read(into []byte) (int, error) {
 	}
 	n, err := m.inner.Read(into)
 	m.total += int64(n)
+	m.ended = err == io.EOF
 	return n, err
 }

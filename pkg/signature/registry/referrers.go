@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -206,22 +207,18 @@ func nextPage(current *url.URL, header http.Header) (*url.URL, error) {
 
 // nextLink finds the target whose rel is next in `<target>; rel="next", <other>; rel="first"`.
 func nextLink(value string) (string, bool) {
-	for {
-		_, rest, found := strings.Cut(value, "<")
+	for _, link := range strings.Split(value, "<")[1:] {
+		target, parameters, found := strings.Cut(link, ">")
 		if !found {
-			return "", false
+			continue
 		}
-		target, rest, found := strings.Cut(rest, ">")
-		if !found {
-			return "", false
-		}
-		parameters, following, _ := strings.Cut(rest, ",")
 		for _, parameter := range strings.Split(parameters, ";") {
-			key, relation, _ := strings.Cut(strings.TrimSpace(parameter), "=")
-			if strings.EqualFold(strings.TrimSpace(key), "rel") && strings.EqualFold(strings.Trim(strings.TrimSpace(relation), `"`), "next") {
+			key, relations, _ := strings.Cut(strings.Trim(parameter, " ,"), "=")
+			isNext := func(relation string) bool { return strings.EqualFold(relation, "next") }
+			if strings.EqualFold(key, "rel") && slices.ContainsFunc(strings.Fields(strings.Trim(relations, `"`)), isNext) {
 				return target, true
 			}
 		}
-		value = following
 	}
+	return "", false
 }
