@@ -3,17 +3,10 @@
 package e2e
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"net"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/runeframeos/kubectl-rune/test/testcluster"
 )
 
 // bare is an Environment whose rules need no registry.
@@ -52,53 +45,6 @@ spec:
 `
 
 const secondImage = "registry.example.com/web@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-
-// process runs rune-webhook as a plain process beside the cluster, and returns what stops it.
-func (h *harness) process(t *testing.T) (stop func()) {
-	t.Helper()
-	if h.cluster.Tier == testcluster.Existing {
-		t.Skip("the API server of E2E_KUBECONFIG cannot be expected to reach a process on this machine's loopback")
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	webhook := exec.CommandContext(ctx, filepath.Join(h.bin, "rune-webhook"),
-		"--kubeconfig", h.users["admin"], "--url", "https://"+address, "--host", "127.0.0.1")
-	var log bytes.Buffer
-	webhook.Stdout, webhook.Stderr = &log, &log
-	if err := webhook.Start(); err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		_ = webhook.Wait()
-	}
-	t.Cleanup(func() {
-		stop()
-		if t.Failed() {
-			t.Logf("rune-webhook printed at last:\n%s", tail(log.String(), 40))
-		}
-		for _, kind := range []string{"mutatingwebhookconfiguration", "validatingwebhookconfiguration"} {
-			cmd := h.command(context.Background(), "admin", h.cluster.Kubectl, "delete", kind, "rune-webhook", "--ignore-not-found")
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("deleting the %s: %v\n%s", kind, err, out)
-			}
-		}
-	})
-	return stop
-}
 
 // tail returns the last lines of a text.
 func tail(text string, count int) string {

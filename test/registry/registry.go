@@ -115,6 +115,9 @@ func (r *Registry) Replace(suffix string, handler http.Handler) {
 	r.replaced[suffix] = handler
 }
 
+// Content is the registry itself, behind the switch, for handlers that answer in part.
+func (r *Registry) Content() http.Handler { return r.content }
+
 // handler returns what answers a path.
 func (r *Registry) handler(path string) http.Handler {
 	r.mu.Lock()

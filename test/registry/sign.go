@@ -166,6 +166,11 @@ func (r *Registry) SignBundle(ref image.Reference, key *Key) error {
 
 // Bundle attaches a signed statement as a Sigstore bundle that refers to the image.
 func (r *Registry) Bundle(ref image.Reference, key *Key, statement Statement) error {
+	return r.BundleAs(ref, key, statement, statement.PredicateType)
+}
+
+// BundleAs does so with an annotation that may claim another predicate type.
+func (r *Registry) BundleAs(ref image.Reference, key *Key, statement Statement, claimed string) error {
 	envelope, err := key.envelope(ref, statement)
 	if err != nil {
 		return err
@@ -185,7 +190,7 @@ func (r *Registry) Bundle(ref image.Reference, key *Key, statement Statement) er
 	return r.Refer(ref, ImageManifest{
 		ArtifactType: BundleType, Layers: []Descriptor{layer},
 		Annotations: map[string]string{
-			"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": statement.PredicateType,
+			"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": claimed,
 		},
 	})
 }
