@@ -1,0 +1,118 @@
+package verification
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+	sigstore "github.com/sigstore/sigstore-go/pkg/bundle"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/signature/registry"
+)
+
+const (
+	// bundleType begins the media types of Sigstore bundles.
+	bundleType = "application/vnd.dev.sigstore.bundle"
+	// emptyType is the artifact type of those who give none.
+	// https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidelines-for-artifact-usage
+	emptyType = "application/vnd.oci.empty.v1+json"
+	// annotationBundlePredicate says what a bundle's statement is about, if it does not lie.
+	annotationBundlePredicate = "dev.sigstore.bundle.predicateType"
+)
+
+// kindOf tells from a referrer's descriptor whether it is a bundle of one of the wanted predicate types. It may be
+// wrong both ways, so that it only decides what is fetched.
+func kindOf(d registry.Descriptor, wanted func(string) bool) (certain, possible bool) {
+	if hint := d.Annotations[annotationBundlePredicate]; hint != "" && !wanted(hint) {
+		return false, false
+	}
+	if strings.HasPrefix(d.ArtifactType, bundleType) {
+		return true, true
+	}
+	return false, d.ArtifactType == "" || d.ArtifactType == emptyType
+}
+
+// choice keeps the referrers that may be bundles, a bounded number of each kind, so that ones of no type do not crowd
+// out those that say what they are.
+type choice struct {
+	wanted  func(string) bool
+	certain map[string]bool
+	others  map[string]bool
+	// more is true if there were more than are kept.
+	more bool
+}
+
+func newChoice(wanted func(string) bool) *choice {
+	return &choice{wanted: wanted, certain: map[string]bool{}, others: map[string]bool{}}
+}
+
+// keep gives the same answer if it is asked again, as it is where a registry is.
+func (c *choice) keep(d registry.Descriptor) bool {
+	certain, possible := kindOf(d, c.wanted)
+	if !possible {
+		return false
+	}
+	kind := c.others
+	if certain {
+		kind = c.certain
+	}
+	if kind[d.Digest] {
+		return true
+	}
+	if len(kind) == maxReferrers {
+		c.more = true
+		return false
+	}
+	kind[d.Digest] = true
+	return true
+}
+
+// bundleLayer finds the one layer of a referrer in which a bundle lies.
+func bundleLayer(m manifest) (layer, error) {
+	if len(m.Layers) != 1 || !strings.HasPrefix(m.Layers[0].MediaType, bundleType) {
+		return layer{}, errNoBundle
+	}
+	return m.Layers[0], nil
+}
+
+// errNoBundle is not worth telling of a referrer that never said that it is a bundle.
+var errNoBundle = errors.New("it is no Sigstore bundle")
+
+// readBundle reads a bundle with a statement.
+func readBundle(raw []byte, digest string) (*signed, error) {
+	var b sigstore.Bundle
+	if err := b.UnmarshalJSON(raw); err != nil {
+		return nil, fmt.Errorf("its bundle cannot be read: %w", err)
+	}
+	envelope := b.GetDsseEnvelope()
+	if envelope == nil {
+		return nil, errors.New("its bundle holds no in-toto statement")
+	}
+	if envelope.GetPayloadType() != statementPayload {
+		return nil, fmt.Errorf("its payload is of type %s and no in-toto statement", quote(envelope.GetPayloadType()))
+	}
+	if len(envelope.GetSignatures()) != 1 || len(envelope.GetSignatures()[0].GetSig()) == 0 {
+		return nil, fmt.Errorf("its bundle has %d signatures, and not 1", len(envelope.GetSignatures()))
+	}
+	content, err := b.VerificationContent()
+	if err != nil {
+		return nil, fmt.Errorf("its bundle cannot be read: %w", err)
+	}
+	stamps, err := b.Timestamps()
+	if err != nil {
+		return nil, fmt.Errorf("its bundle cannot be read: %w", err)
+	}
+	payload, signature := envelope.GetPayload(), envelope.GetSignatures()[0].GetSig()
+	return &signed{
+		format:      v1alpha1.FormatBundle,
+		message:     dsse.PAE(statementPayload, payload),
+		signature:   signature,
+		stamped:     signature,
+		certificate: content.Certificate(),
+		entries:     b.TlogEntries,
+		stamps:      stamps,
+		claim:       func() (claim, error) { return readStatement(payload, digest) },
+	}, nil
+}

@@ -1,0 +1,249 @@
+package verification
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
+	"github.com/runeframeos/kubectl-rune/pkg/signature/registry"
+)
+
+// atOnce is how many signatures of one place are fetched at one time.
+const atOnce = 4
+
+// Collect returns what was verified of a digest by the authorities of a policy. It looks no further than the policy
+// needs: where no attestations are asked, and what was verified satisfies it in all its environments, the rest is left.
+//
+// An error means that nobody can tell, or image.ErrNotExist that the registry has no such image. An image without
+// signatures is Evidence without signatures.
+func (v *Verifier) Collect(ctx context.Context, access image.Access, ref image.Reference, requirement *proof.Requirement, authorities *Authorities) (proof.Evidence, error) {
+	if !image.ValidDigest(ref.Digest) {
+		return proof.Evidence{}, fmt.Errorf("verifying %q: it names no digest", ref)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c := &collection{
+		verifier: v, cancel: cancel, access: registry.Access(access), ref: ref,
+		requirement: requirement, authorities: authorities.list, wanted: map[string]bool{},
+	}
+	c.evidence.Digest, c.evidence.CollectedAt = ref.Digest, v.now().UTC()
+	for _, predicateType := range requirement.PredicateTypes() {
+		c.wanted[predicateType] = true
+		c.attestations = true
+	}
+	if requirement.SignaturesAsked() {
+		c.wanted[signaturePredicate] = true
+	}
+	c.lookEverywhere(ctx)
+	return c.result(ctx)
+}
+
+// collection is the work of one Collect.
+type collection struct {
+	verifier    *Verifier
+	cancel      context.CancelFunc
+	access      registry.Access
+	ref         image.Reference
+	requirement *proof.Requirement
+	authorities []*authority
+	// wanted are the predicate types that are asked for, that of signatures included.
+	wanted map[string]bool
+	// attestations tells whether any are asked for.
+	attestations bool
+
+	mu       sync.Mutex
+	evidence proof.Evidence
+	rejected rejections
+	unread   []error
+	// enough is true once nothing more is needed.
+	enough bool
+}
+
+func (c *collection) isWanted(predicateType string) bool { return c.wanted[predicateType] }
+
+// lookEverywhere looks into all places side by side.
+func (c *collection) lookEverywhere(ctx context.Context) {
+	var places []func(context.Context)
+	if c.requirement.Looks(v1alpha1.FormatTag) {
+		if c.requirement.SignaturesAsked() {
+			places = append(places, c.readSignatureTag)
+		}
+		if c.attestations {
+			places = append(places, c.readAttestationTag)
+		}
+	}
+	if c.requirement.Looks(v1alpha1.FormatBundle) {
+		places = append(places, c.readReferrers)
+	}
+	c.each(ctx, len(places), len(places), func(ctx context.Context, i int) { places[i](ctx) })
+}
+
+// result is the evidence, or an error where something that could not be read might have been what is missing.
+func (c *collection) result(ctx context.Context) (proof.Evidence, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.unread) > 0 && !c.satisfied() {
+		return proof.Evidence{}, errors.Join(distinct(c.unread)...)
+	}
+	// “Unsigned” and “does not exist” are mended in different ways.
+	if len(c.evidence.Signatures)+len(c.evidence.Attestations) == 0 {
+		if err := c.verifier.config.Registry.Exists(ctx, c.access, c.ref); err != nil {
+			return proof.Evidence{}, err
+		}
+	}
+	c.evidence.Rejected = c.rejected.list()
+	tidy(&c.evidence, c.authorities)
+	return c.evidence, nil
+}
+
+// satisfied tells whether the policy is satisfied by the evidence so far, wherever it counts.
+func (c *collection) satisfied() bool {
+	policy := c.requirement.ImagePolicy()
+	for _, environment := range policy.Spec.Environments {
+		outcome := c.requirement.Judge(&c.evidence, proof.Context{Image: c.ref, Environment: environment, Now: c.verifier.now()})
+		if !outcome.Satisfied {
+			return false
+		}
+	}
+	return len(policy.Spec.Environments) > 0
+}
+
+// add takes a signature whose format could be read.
+func (c *collection) add(s *signed) {
+	signatures, rejected := s.try(c.authorities)
+	if len(signatures) == 0 {
+		rejected.PredicateType = s.hint
+		c.reject(rejected)
+		return
+	}
+	rejected = proof.Rejection{Format: s.format, PredicateType: s.hint}
+	if len(signatures) == 1 {
+		rejected.Authority = signatures[0].Authority
+	}
+	said, err := s.claim()
+	if said.predicateType != "" {
+		rejected.PredicateType = said.predicateType
+	}
+	if err != nil {
+		rejected.Reason = err.Error()
+		c.reject(rejected)
+		return
+	}
+	c.accept(said, signatures, rejected)
+}
+
+// accept takes a verified claim. What counts is its own type, whatever an annotation says of it.
+func (c *collection) accept(said claim, signatures []proof.Signature, rejected proof.Rejection) {
+	switch {
+	case said.isSignature() && c.requirement.SignaturesAsked():
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.evidence.Signatures = append(c.evidence.Signatures, signatures...)
+		if !c.attestations && !c.enough && c.satisfied() {
+			c.enough = true
+			c.cancel()
+		}
+	case !said.isSignature() && c.isWanted(said.predicateType):
+		predicate, err := c.requirement.Project(said.predicateType, said.predicate)
+		if err != nil {
+			rejected.Reason = err.Error()
+			c.reject(rejected)
+			return
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, signature := range signatures {
+			c.evidence.Attestations = append(c.evidence.Attestations, proof.Attestation{
+				Signature: signature, PredicateType: said.predicateType, Predicate: predicate,
+			})
+		}
+	case said.isSignature():
+		rejected.Reason = "is a signature, for which the policy does not ask"
+		c.reject(rejected)
+	default:
+		rejected.Reason = "is an attestation, which does not count as a signature, and of a type for which the policy does not ask"
+		c.reject(rejected)
+	}
+}
+
+func (c *collection) reject(r proof.Rejection) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rejected.add(r)
+}
+
+// miss takes something that could not be fetched. It returns true where that is the content's own fault.
+func (c *collection) miss(format v1alpha1.SignatureFormat, err error) {
+	reason := ""
+	switch {
+	case errors.Is(err, image.ErrNotExist):
+		reason = "its content does not exist"
+	case errors.Is(err, registry.ErrTooLarge):
+		reason = "it is too large to be read"
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.enough:
+	case reason != "":
+		c.rejected.add(proof.Rejection{Format: format, Reason: reason})
+	default:
+		c.unread = append(c.unread, err)
+	}
+}
+
+// each does work n times, a few at a time, until there is enough. A panic says that nobody can tell.
+func (c *collection) each(ctx context.Context, n, few int, work func(context.Context, int)) {
+	var wait sync.WaitGroup
+	slots := make(chan struct{}, max(few, 1))
+	for i := range n {
+		slots <- struct{}{}
+		if c.hasEnough() {
+			break
+		}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			if err := safely(func() error { work(ctx, i); return nil }); err != nil {
+				c.miss("", fmt.Errorf("verifying %q: %w", c.ref, err))
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func (c *collection) hasEnough() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.enough
+}
+
+// fetch reads a layer's content and hands it on, while it is among what all together may hold in memory.
+func (c *collection) fetch(ctx context.Context, format v1alpha1.SignatureFormat, l layer, use func([]byte) error) {
+	if err := c.verifier.reading.Acquire(ctx, l.Size); err != nil {
+		c.miss(format, fmt.Errorf("waiting to read %s: %w", l.Digest, err))
+		return
+	}
+	defer c.verifier.reading.Release(l.Size)
+	content, err := c.verifier.config.Registry.Blob(ctx, c.access, c.ref, l.Digest, l.Size)
+	if err != nil {
+		c.miss(format, err)
+		return
+	}
+	if err := safely(func() error { return use(content) }); err != nil {
+		c.reject(proof.Rejection{Format: format, Reason: err.Error()})
+	}
+}
+
+// safely turns a panic of a parser of strangers' content into an error.
+func safely(work func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("it cannot be read: %v", cause)
+		}
+	}()
+	return work()
+}

@@ -1,0 +1,57 @@
+package verification
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+)
+
+const (
+	// maxPayload bounds what is signed in a .sig tag, in bytes. It has a few hundred.
+	maxPayload = 64 << 10
+	// maxEnvelope bounds an attestation or a bundle, in bytes.
+	maxEnvelope = 16 << 20
+	// maxLayers of one .sig or .att tag that are tried, the newest first.
+	maxLayers = 100
+	// maxReferrers of each kind (surely a bundle, perhaps one) that are tried.
+	maxReferrers = 64
+	// maxSignatures of one attestation's envelope that are tried.
+	maxSignatures = 8
+)
+
+// manifest is the part of an image manifest that is of use here.
+type manifest struct {
+	Layers []layer `json:"layers"`
+}
+
+// layer is one signature, attestation or bundle.
+type layer struct {
+	MediaType   string            `json:"mediaType"`
+	Digest      string            `json:"digest"`
+	Size        int64             `json:"size"`
+	URLs        []string          `json:"urls"`
+	Annotations map[string]string `json:"annotations"`
+}
+
+func readManifest(raw []byte) (manifest, error) {
+	var read manifest
+	if err := json.Unmarshal(raw, &read); err != nil {
+		return manifest{}, err
+	}
+	return read, nil
+}
+
+// unfit says why a layer is not fetched, whatever it is; nil if it is. Content that lies elsewhere would send us to
+// hosts of a stranger's choice.
+func (l layer) unfit(limit int64) error {
+	switch {
+	case len(l.URLs) > 0:
+		return errors.New("its content lies outside of the registry")
+	case l.Size <= 0 || !image.ValidDigest(l.Digest):
+		return errors.New("its descriptor is broken")
+	case l.Size > limit:
+		return errors.New("it is too large to be read")
+	}
+	return nil
+}
