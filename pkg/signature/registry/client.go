@@ -69,7 +69,8 @@ func (c *Client) WithoutMirrors() *Client {
 
 // isPlain tells whether plain HTTP is allowed to a host.
 func (c *Client) isPlain(host string) bool {
-	return isLoopback(host) || c.settings[host].PlainHTTP
+	set := c.settings[host]
+	return set.PlainHTTP || (isLoopback(host) && set.roots == nil && !set.SkipTLSVerify)
 }
 
 func (c *Client) endpoint(host string) (*endpoint, error) {

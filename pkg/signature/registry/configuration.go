@@ -181,8 +181,10 @@ func roots(registry Registry, report func(field, message string)) (*x509.CertPoo
 
 // parseHost returns the host that is asked for a registry named so.
 func parseHost(text string) (string, error) {
-	ref, err := image.Parse(text + "/repository")
-	if err != nil || strings.Contains(text, "/") || ref.Tag != "latest" {
+	// What is no host becomes a part of the repository.
+	const repository = "team/image"
+	ref, err := image.Parse(text + "/" + repository)
+	if err != nil || ref.Repository != repository {
 		return "", fmt.Errorf("%q is no registry host as in %q", text, "registry.internal:5000")
 	}
 	return apiHost(ref.Registry), nil

@@ -40,14 +40,14 @@ func TestFailuresAreNotAnswers(t *testing.T) {
 		want   string
 		tries  int
 	}{
-		"unauthorized":   {status: 401, want: "refuses access (401 Unauthorized)", tries: 1},
-		"forbidden":      {status: 403, want: "refuses access (403 Forbidden)", tries: 1},
-		"throttled":      {status: 429, want: "throttles requests (429 Too Many Requests)", tries: 1},
-		"broken":         {status: 500, want: "fails (500 Internal Server Error)", tries: 2},
-		"unavailable":    {status: 503, want: "fails (503 Service Unavailable)", tries: 2},
-		"a teapot":       {status: 418, want: "answered 418", tries: 1},
-		"a lost ping":    {path: "/v2/", status: 404, want: "answered 404", tries: 1},
-		"a broken ping":  {path: "/v2/", status: 503, want: "fails (503 Service Unavailable)", tries: 2},
+		"unauthorized":  {status: 401, want: "refuses access (401 Unauthorized)", tries: 1},
+		"forbidden":     {status: 403, want: "refuses access (403 Forbidden)", tries: 1},
+		"throttled":     {status: 429, want: "throttles requests (429 Too Many Requests)", tries: 1},
+		"broken":        {status: 500, want: "fails (500 Internal Server Error)", tries: 2},
+		"unavailable":   {status: 503, want: "fails (503 Service Unavailable)", tries: 2},
+		"a teapot":      {status: 418, want: "answered 418", tries: 1},
+		"a lost ping":   {path: "/v2/", status: 404, want: "answered 404", tries: 1},
+		"a broken ping": {path: "/v2/", status: 503, want: "fails (503 Service Unavailable)", tries: 2},
 		// The transport tries a kept connection's request once more by itself.
 		"a hasty hangup": {answer: hangUp, want: "cannot be reached", tries: 3},
 		"other content": {answer: func(w http.ResponseWriter, _ *http.Request) bool {
