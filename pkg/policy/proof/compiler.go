@@ -7,16 +7,25 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+
+	"github.com/google/cel-go/cel"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/expression"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 )
 
 // Compiler makes Requirements. It is safe for concurrent use.
-type Compiler struct{}
+type Compiler struct {
+	environment func() (*cel.Env, error)
+}
 
-// NewCompiler returns a Compiler. What all expressions share is prepared when the first of them is compiled.
-func NewCompiler() (*Compiler, error) { return &Compiler{}, nil }
+// NewCompiler returns a Compiler. What all expressions share is prepared when the first of them is compiled, which
+// takes some milliseconds: most ImagePolicies have none.
+func NewCompiler() (*Compiler, error) {
+	return &Compiler{environment: sync.OnceValues(newEnvironment)}, nil
+}
 
 // FieldError is one thing for which an ImagePolicy cannot be judged by.
 type FieldError struct {
@@ -36,10 +45,12 @@ func (e *FieldError) Error() string {
 // Compile returns an error that joins a FieldError for all that is wrong with an ImagePolicy, as far as a judgement
 // needs it; package configuration says the rest. The policy must not be changed afterwards.
 func (c *Compiler) Compile(policy *v1alpha1.ImagePolicy) (*Requirement, error) {
-	b := builder{requirement: &Requirement{policy: policy}}
+	b := builder{requirement: &Requirement{policy: policy, needs: map[string]*need{}}}
 	b.globs()
 	b.quorum()
-	b.attestations()
+	if err := b.attestations(c); err != nil {
+		return nil, err
+	}
 	if err := errors.Join(b.problems...); err != nil {
 		return nil, err
 	}
@@ -104,7 +115,7 @@ func (b *builder) quorum() {
 	}
 }
 
-func (b *builder) attestations() {
+func (b *builder) attestations(c *Compiler) error {
 	r := b.requirement
 	known := map[string]bool{}
 	for _, authority := range r.policy.Spec.Authorities {
@@ -122,17 +133,49 @@ func (b *builder) attestations() {
 				b.add(fmt.Sprintf("%s.authorities[%d]", field, n), "the policy has no authority %q", name)
 			}
 		}
-		if len(required.Conditions) > 0 {
-			b.add(field+".conditions", "this version cannot judge by conditions")
+		read := attestation{AttestationRequirement: required, uri: uri}
+		if err := b.conditions(c, &read, field); err != nil {
+			return err
 		}
-		r.attestations = append(r.attestations, attestation{AttestationRequirement: required, uri: uri})
+		r.attestations = append(r.attestations, read)
 		r.predicateTypes = append(r.predicateTypes, uri)
 	}
 	slices.Sort(r.predicateTypes)
 	r.predicateTypes = slices.Compact(r.predicateTypes)
+	return nil
 }
 
-// computeFingerprint hashes what decides about collecting. JSON of the API types is canonical: they hold no maps.
+// conditions reads those of one attestation and finds out what they and its age look at.
+func (b *builder) conditions(c *Compiler, read *attestation, field string) error {
+	looked := b.requirement.needs[read.uri]
+	if looked == nil {
+		looked = &need{}
+		b.requirement.needs[read.uri] = looked
+	}
+	at := looked
+	for _, key := range timePath(read.uri) {
+		at = at.field(key)
+	}
+	if len(read.Conditions) == 0 {
+		return nil
+	}
+	environment, err := c.environment()
+	if err != nil {
+		return fmt.Errorf("reading ImagePolicy %q: %w", b.requirement.policy.Name, err)
+	}
+	for i := range read.Conditions {
+		compiled, err := expression.Compile(environment, read.Conditions[i].Expression)
+		if err != nil {
+			b.add(fmt.Sprintf("%s.conditions[%d].expression", field, i), "%s", err)
+			continue
+		}
+		looked.analyse(compiled.AST())
+		read.conditions = append(read.conditions, condition{&read.Conditions[i], compiled})
+	}
+	return nil
+}
+
+// computeFingerprint hashes what decides about collecting. Its JSON is canonical: package json sorts the keys of maps.
 func (r *Requirement) computeFingerprint() (string, error) {
 	authorities := slices.Clone(r.policy.Spec.Authorities)
 	for i, authority := range authorities {
@@ -144,8 +187,12 @@ func (r *Requirement) computeFingerprint() (string, error) {
 	}
 	formats := slices.Clone(r.policy.Spec.Formats)
 	slices.Sort(formats)
+	looked := map[string][]string{}
+	for uri, n := range r.needs {
+		looked[uri] = n.paths()
+	}
 	text, err := json.Marshal(map[string]any{
-		"authorities": authorities, "formats": formats, "signatures": r.SignaturesAsked(), "predicateTypes": r.predicateTypes,
+		"authorities": authorities, "formats": formats, "signatures": r.SignaturesAsked(), "predicates": looked,
 	})
 	if err != nil {
 		return "", fmt.Errorf("computing its fingerprint: %w", err)

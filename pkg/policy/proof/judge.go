@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/expression"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 )
 
@@ -31,7 +32,7 @@ func (r *Requirement) Judge(evidence *Evidence, in Context) Outcome {
 	if evidence.Digest == "" || evidence.Digest != in.Image.Digest {
 		return Outcome{Reasons: []string{fmt.Sprintf("nothing was verified of %s", cmp.Or(in.Image.Digest, "an image without a digest"))}}
 	}
-	j := judgement{Requirement: r, evidence: evidence, in: in, ended: map[string]time.Time{}}
+	j := judgement{Requirement: r, evidence: evidence, in: in, ended: map[string]time.Time{}, budget: expression.NewBudget()}
 	for i := range r.policy.Spec.Authorities {
 		authority := &r.policy.Spec.Authorities[i]
 		if key := authority.Key; key != nil && key.NotAfter != nil && !in.Now.Before(key.NotAfter.Time) {
@@ -56,6 +57,8 @@ type judgement struct {
 	in       Context
 	// ended are the authorities whose key's time is over, and since when.
 	ended map[string]time.Time
+	// budget that all conditions share.
+	budget *expression.Budget
 }
 
 // signatures judges who signed the image.

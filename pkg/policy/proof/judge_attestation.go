@@ -87,7 +87,7 @@ func (j *judgement) statementReasons(required *attestation, candidate statement)
 			reasons = append(reasons, fmt.Sprintf("is %s old, at most %s allowed", ageText(age), ageText(allowed)))
 		}
 	}
-	return reasons
+	return append(reasons, j.conditionReasons(required, candidate)...)
 }
 
 // missingReason says why no statement counts.

@@ -1,8 +1,10 @@
 package proof
 
 import (
-	"encoding/json"
+	"bytes"
 	"time"
+
+	"github.com/runeframeos/kubectl-rune/pkg/policy/rawjson"
 )
 
 // maxClockSkew is how far ahead of the judgement a time may lie; beyond it counts as none.
@@ -41,22 +43,26 @@ func attestationTime(attestation *Attestation, now time.Time) time.Time {
 }
 
 // predicateTime reads an RFC 3339 time at a path; zero where there is none.
-func predicateTime(predicate json.RawMessage, path []string) time.Time {
+func predicateTime(predicate []byte, path []string) time.Time {
 	if len(path) == 0 {
 		return time.Time{}
 	}
 	for _, key := range path {
-		var object map[string]json.RawMessage
-		if err := json.Unmarshal(predicate, &object); err != nil {
+		if rawjson.Kind(predicate) != '{' {
 			return time.Time{}
 		}
-		predicate = object[key]
+		var value []byte
+		for name, place := range rawjson.Members(predicate) {
+			if name == key {
+				value = predicate[place.Start:place.End]
+			}
+		}
+		predicate = value
 	}
-	var text string
-	if err := json.Unmarshal(predicate, &text); err != nil {
+	if rawjson.Kind(predicate) != '"' {
 		return time.Time{}
 	}
-	at, err := time.Parse(time.RFC3339, text)
+	at, err := time.Parse(time.RFC3339, rawjson.Text(bytes.TrimSpace(predicate)))
 	if err != nil {
 		return time.Time{}
 	}

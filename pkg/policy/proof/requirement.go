@@ -22,14 +22,17 @@ type Requirement struct {
 	attestations []attestation
 	// predicateTypes are the URIs of all attestations, sorted.
 	predicateTypes []string
-	fingerprint    string
+	// needs are the parts of predicates that are looked at, by URI of the predicate type.
+	needs       map[string]*need
+	fingerprint string
 }
 
 // attestation is an AttestationRequirement made ready to judge by.
 type attestation struct {
 	*v1alpha1.AttestationRequirement
 	// uri of the predicate type.
-	uri string
+	uri        string
+	conditions []condition
 }
 
 // ImagePolicy that the Requirement was made of; it must not be changed.
