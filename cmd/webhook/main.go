@@ -99,7 +99,11 @@ func run(ctx context.Context, stop func(), args []string, out, errOut io.Writer)
 	context.AfterFunc(ctx, stop)
 	o.Clock = clock.RealClock{}
 	o.Log = newLogger(errOut, o.debug)
-	o.Images = signature.New(signature.Config{})
+	images, err := signature.New(signature.Config{Clock: clock.RealClock{}, Log: o.Log.WithName("images")})
+	if err != nil {
+		return err
+	}
+	o.Images = images
 	o.Log.Info("starting", "version", version.Get().String())
 	return o.serve(ctx)
 }
