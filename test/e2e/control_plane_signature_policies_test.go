@@ -141,12 +141,12 @@ func TestControlPlaneSignaturePolicies(t *testing.T) {
 	s.enforce(t)
 	for name, broken := range webhookRefuses(s.release) {
 		t.Run("by the webhook: "+name, func(t *testing.T) {
-			create(t, broken).want(t, 1, append(broken.want, `refuses ImagePolicy "policies-shop"`)...)
+			create(t, broken).want(t, 1, append(broken.want, `ImagePolicy "policies-shop" cannot be used to judge by`)...)
 		})
 	}
 	t.Run("all that is wrong is told at once", func(t *testing.T) {
 		create(t, brokenPolicy{mutate: func(spec *v1alpha1.ImagePolicySpec) {
-			spec.Images = []string{"registry.example.com/Web", "web:v1/x"}
+			spec.Images = []string{"registry.example.com/Web", "web"}
 			spec.Authorities = append(spec.Authorities, keyless(v1alpha1.CertificateIdentity{Issuer: actions, SubjectRegExp: "^a|b$"}))
 		}}).want(t, 1, "spec.images[0]", "spec.images[1]", "spec.authorities[1].keyless.identities[0].subjectRegExp")
 	})
