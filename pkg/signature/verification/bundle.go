@@ -114,5 +114,7 @@ func readBundle(raw []byte, digest string) (*signed, error) {
 		entries:     b.TlogEntries,
 		stamps:      stamps,
 		claim:       func() (claim, error) { return readStatement(payload, digest) },
+		digest:      digest,
+		entity:      &b,
 	}, nil
 }

@@ -15,6 +15,7 @@ import (
 // outcome of trying one signature by one authority.
 type outcome struct {
 	signature *proof.Signature
+	said      testimony
 	// reason why it is none; rank is how much it tells: the right signer without a witness more than another signer.
 	reason string
 	rank   int
@@ -27,8 +28,15 @@ const (
 	rankUnwitnessed
 )
 
-// tried are the signatures by the authorities that are satisfied by it, or the reasons of the others.
-func (s *signed) try(authorities []*authority) (signatures []proof.Signature, rejected proof.Rejection) {
+// accepted is a signature that our own checks found to be an authority's.
+type accepted struct {
+	proof.Signature
+	authority *authority
+	said      testimony
+}
+
+// try returns the signatures by the authorities that are satisfied by it, or the reasons of the others.
+func (s *signed) try(authorities []*authority) (signatures []accepted, rejected proof.Rejection) {
 	t := &trial{signed: s, shared: map[*witnesses]testimony{}}
 	best := outcome{rank: -1}
 	var name string
@@ -36,7 +44,7 @@ func (s *signed) try(authorities []*authority) (signatures []proof.Signature, re
 		got := t.by(a)
 		switch {
 		case got.signature != nil:
-			signatures = append(signatures, *got.signature)
+			signatures = append(signatures, accepted{Signature: *got.signature, authority: a, said: got.said})
 		case got.rank > best.rank:
 			best, name = got, a.name
 		case got.rank == best.rank && got.reason != best.reason:
@@ -62,6 +70,8 @@ type trial struct {
 type testimony struct {
 	summary certificate.Summary
 	time    time.Time
+	// stamped tells that a time stamp was among the witnesses.
+	stamped bool
 	err     error
 }
 
@@ -80,7 +90,7 @@ func (t *trial) by(a *authority) outcome {
 			return outcome{reason: said.err.Error(), rank: rankUnwitnessed}
 		}
 		result.Time = said.time
-		return outcome{signature: &result}
+		return outcome{signature: &result, said: said}
 	}
 	if t.signed.certificate == nil {
 		return outcome{reason: "signed by a key and not by a certificate", rank: rankForeign}
@@ -99,7 +109,7 @@ func (t *trial) by(a *authority) outcome {
 		return outcome{reason: mismatch, rank: rankUntrusted}
 	}
 	result.Signer, result.Time = said.summary.Issuer+" "+said.summary.SubjectAlternativeName, said.time
-	return outcome{signature: &result}
+	return outcome{signature: &result, said: said}
 }
 
 // certified verifies the signature by its certificate, and the certificate by the witnesses.
@@ -135,7 +145,7 @@ func (t *trial) certifiedNow(w *witnesses) testimony {
 // testify checks what bears witness to the signature: log entries and time stamps, and by their time a certificate and
 // its chain. Where there are several times the earliest is the signature's: a later stamp is easily had.
 func (s *signed) testify(w *witnesses, signer verify.VerificationContent) testimony {
-	times, err := s.times(w, signer)
+	times, stamped, err := s.times(w, signer)
 	if err != nil {
 		return testimony{err: err}
 	}
@@ -143,7 +153,7 @@ func (s *signed) testify(w *witnesses, signer verify.VerificationContent) testim
 	if leaf != nil && len(times) == 0 {
 		return testimony{err: errors.New("no trusted time says when it was signed")}
 	}
-	var said testimony
+	said := testimony{stamped: stamped}
 	for _, at := range times {
 		if said.time.IsZero() || at.Before(said.time) {
 			said.time = at.UTC()
@@ -166,12 +176,11 @@ func (s *signed) testify(w *witnesses, signer verify.VerificationContent) testim
 }
 
 // times by trusted witnesses. That those which the policy requires are there is checked here.
-func (s *signed) times(w *witnesses, signer verify.VerificationContent) ([]time.Time, error) {
-	var times []time.Time
+func (s *signed) times(w *witnesses, signer verify.VerificationContent) (times []time.Time, isStamped bool, err error) {
 	if w.log {
 		logged, err := verify.VerifyTlogEntry(&entity{signed: s, covered: s.signature, signer: signer}, w.material, 1, true)
 		if err != nil {
-			return nil, fmt.Errorf("no trusted transparency log knows it: %w", err)
+			return nil, false, fmt.Errorf("no trusted transparency log knows it: %w", err)
 		}
 		for _, at := range logged {
 			times = append(times, at.Time)
@@ -181,12 +190,12 @@ func (s *signed) times(w *witnesses, signer verify.VerificationContent) ([]time.
 	if w.stamp && (err != nil || len(stamped) == 0) {
 		reason := errors.Join(append(mistakes, err)...)
 		if reason == nil {
-			return nil, errors.New("it has no time stamp")
+			return nil, false, errors.New("it has no time stamp")
 		}
-		return nil, fmt.Errorf("it has no trusted time stamp: %w", reason)
+		return nil, false, fmt.Errorf("it has no trusted time stamp: %w", reason)
 	}
 	for _, at := range stamped {
 		times = append(times, at.Time)
 	}
-	return times, nil
+	return times, err == nil && len(stamped) > 0, nil
 }

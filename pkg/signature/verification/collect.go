@@ -113,7 +113,7 @@ func (c *collection) satisfied() bool {
 }
 
 // add takes a signature whose format could be read.
-func (c *collection) add(s *signed) {
+func (c *collection) add(ctx context.Context, s *signed) {
 	signatures, rejected := s.try(c.authorities)
 	if len(signatures) == 0 {
 		rejected.PredicateType = s.hint
@@ -133,7 +133,18 @@ func (c *collection) add(s *signed) {
 		c.reject(rejected)
 		return
 	}
-	c.accept(said, signatures, rejected)
+	var confirmed []proof.Signature
+	for _, by := range signatures {
+		if err := s.confirm(ctx, by); err != nil {
+			rejected.Authority, rejected.Reason = by.Authority, "cosign does not accept it: "+err.Error()
+			c.reject(rejected)
+			continue
+		}
+		confirmed = append(confirmed, by.Signature)
+	}
+	if len(confirmed) > 0 {
+		c.accept(said, confirmed, rejected)
+	}
 }
 
 // accept takes a verified claim. What counts is its own type, whatever an annotation says of it.

@@ -24,7 +24,7 @@ func (c *collection) readSignatureTag(ctx context.Context) {
 		if err != nil {
 			return err
 		}
-		c.add(s)
+		c.add(ctx, s)
 		return nil
 	})
 }
@@ -42,7 +42,7 @@ func (c *collection) readAttestationTag(ctx context.Context) {
 			return err
 		}
 		for _, s := range list {
-			c.add(s)
+			c.add(ctx, s)
 		}
 		return nil
 	})
@@ -147,7 +147,7 @@ func (c *collection) readReferrer(ctx context.Context, d registry.Descriptor, ce
 			return err
 		}
 		s.hint = d.Annotations[annotationBundlePredicate]
-		c.add(s)
+		c.add(ctx, s)
 		return nil
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"time"
 
+	"github.com/sigstore/cosign/v2/pkg/oci"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/tlog"
 	"github.com/sigstore/sigstore-go/pkg/verify"
@@ -25,6 +26,12 @@ type signed struct {
 	stamped []byte
 	// claim is what the message says, once its signature was verified.
 	claim func() (claim, error)
+	// digest of the image that is asked about.
+	digest string
+	// cosigned is the signature in cosign's own form, with or without its certificate; nil for bundles.
+	cosigned func(certified bool) (oci.Signature, error)
+	// entity is the bundle; nil for tags.
+	entity verify.SignedEntity
 	// hint is the predicate type that its annotation says; for messages only.
 	hint string
 }

@@ -11,6 +11,9 @@ import (
 	"fmt"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+	cosign "github.com/sigstore/cosign/v2/pkg/cosign/bundle"
+	"github.com/sigstore/cosign/v2/pkg/oci"
+	"github.com/sigstore/cosign/v2/pkg/oci/static"
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
 	"github.com/sigstore/sigstore-go/pkg/tlog"
@@ -41,7 +44,10 @@ func readTagSignature(from layer, payload []byte, digest string) (*signed, error
 	}
 	s := &signed{
 		format: v1alpha1.FormatTag, message: payload, signature: signature, stamped: signature,
-		claim: func() (claim, error) { return readPayload(payload, digest) },
+		claim: func() (claim, error) { return readPayload(payload, digest) }, digest: digest,
+		cosigned: func(certified bool) (oci.Signature, error) {
+			return static.NewSignature(payload, encoded, cosignOptions(from, certified)...)
+		},
 	}
 	s.readAnnotations(from)
 	return s, nil
@@ -74,7 +80,10 @@ func readTagAttestations(from layer, raw []byte, digest string) ([]*signed, erro
 		s := &signed{
 			format: v1alpha1.FormatTag, message: message, signature: signature, stamped: raw,
 			hint:  from.Annotations[annotationPredicate],
-			claim: func() (claim, error) { return readStatement(payload, digest) },
+			claim: func() (claim, error) { return readStatement(payload, digest) }, digest: digest,
+			cosigned: func(certified bool) (oci.Signature, error) {
+				return static.NewAttestation(raw, cosignOptions(from, certified)...)
+			},
 		}
 		s.readAnnotations(from)
 		list = append(list, s)
@@ -105,6 +114,23 @@ func (s *signed) readAnnotations(from layer) {
 			s.stamps = [][]byte{stamp.SignedRFC3161Timestamp}
 		}
 	}
+}
+
+// cosignOptions are the certificate, log entry and time stamp of a layer in cosign's own form.
+func cosignOptions(from layer, certified bool) []static.Option {
+	var options []static.Option
+	if text := from.Annotations[annotationCertificate]; text != "" && certified {
+		options = append(options, static.WithCertChain([]byte(text), nil))
+	}
+	var entry cosign.RekorBundle
+	if text := from.Annotations[annotationLogEntry]; text != "" && json.Unmarshal([]byte(text), &entry) == nil {
+		options = append(options, static.WithBundle(&entry))
+	}
+	var stamp cosign.RFC3161Timestamp
+	if text := from.Annotations[annotationTimestamp]; text != "" && json.Unmarshal([]byte(text), &stamp) == nil {
+		options = append(options, static.WithRFC3161Timestamp(&stamp))
+	}
+	return options
 }
 
 // readLogEntry reads what cosign keeps of its entry in Rekor: the log's promise to include it.
