@@ -148,6 +148,10 @@ func asking(p *v1alpha1.ImagePolicy, predicateTypes ...string) *v1alpha1.ImagePo
 	return p
 }
 
+func condition(expression string) v1alpha1.AttestationCondition {
+	return v1alpha1.AttestationCondition{Name: "condition", Expression: expression}
+}
+
 func onlyAttestations(p *v1alpha1.ImagePolicy) *v1alpha1.ImagePolicy {
 	p.Spec.Require = v1alpha1.RequireAttestationsOnly
 	return p

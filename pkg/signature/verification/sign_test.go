@@ -200,3 +200,12 @@ func transplant(t *testing.T, from, to image.Reference, tag func(image.Reference
 
 func sigTag(ref image.Reference) string { return "sha256-" + ref.Digest[len("sha256:"):] + ".sig" }
 func attTag(ref image.Reference) string { return "sha256-" + ref.Digest[len("sha256:"):] + ".att" }
+
+func encoded(raw []byte) string { return base64.StdEncoding.EncodeToString(raw) }
+
+func marshal(t *testing.T, bundle *protobundle.Bundle) []byte {
+	t.Helper()
+	raw, err := protojson.Marshal(bundle)
+	must(t, err)
+	return raw
+}
