@@ -2,7 +2,7 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -23,11 +23,11 @@ func (a Access) Key() string {
 		return ""
 	}
 	// Quoted, so that no name can contain a separator.
-	key, err := json.Marshal(append([]string{a.Namespace, a.ServiceAccount}, a.PullSecrets...))
-	if err != nil {
-		panic(err) // Strings marshal always.
+	key := strconv.Quote(a.Namespace) + strconv.Quote(a.ServiceAccount)
+	for _, name := range a.PullSecrets {
+		key += strconv.Quote(name)
 	}
-	return string(key)
+	return key
 }
 
 func (a Access) none() bool {

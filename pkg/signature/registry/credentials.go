@@ -53,7 +53,8 @@ func (e *credentialsError) Error() string {
 
 func (e *credentialsError) Unwrap() error { return e.err }
 
-// resolve returns the credentials for a repository, and a note on those that could not be read.
+// resolve returns the credentials for a repository, and a note on those that could not be read. It
+// returns nil where the pull secrets of some access hold none, so that the own ones are to be used.
 func (c *credentials) resolve(ctx context.Context, access Access, target name.Repository) (authn.Authenticator, string, error) {
 	var note string
 	if !access.none() && c.secrets != nil {
@@ -65,6 +66,9 @@ func (c *credentials) resolve(ctx context.Context, access Access, target name.Re
 		auth, err := authn.Resolve(ctx, found.keychain, target)
 		if err == nil && auth != authn.Anonymous {
 			return auth, note, nil
+		}
+		if note == "" {
+			return nil, "", nil
 		}
 	}
 	auth, err := authn.Resolve(ctx, c.own, target)

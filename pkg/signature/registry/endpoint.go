@@ -155,6 +155,10 @@ func (e *endpoint) try(ctx context.Context, work func(context.Context) error) (t
 	defer cancel()
 	traced, seen := withTrace(bounded)
 	err = work(traced)
+	// A body that is cut off by the time bound fails in many words.
+	if err != nil && bounded.Err() != nil && statusOf(err) == 0 && !errors.As(err, new(*answerError)) {
+		err = errors.Join(bounded.Err(), err)
+	}
 	result := judge(err)
 	if result == failing && ctx.Err() != nil && e.clock.Since(began) < blamePatience {
 		result = unknown

@@ -69,6 +69,8 @@ func words(err error) string {
 		return fmt.Sprintf("cannot be reached: %s", certificate)
 	case errors.As(err, &credentials):
 		return credentials.Error()
+	case status == http.StatusNotFound:
+		return "answers 404 Not Found where every registry says that it is one, so that something else answers for it"
 	case status != 0:
 		return statusWords(status)
 	case errors.As(err, &answer):

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 )
 
 // failure asserts that nobody could tell.
-func failure(t *testing.T, err error) *registry.Error {
+func failure(t *testing.T, err error) registry.Error {
 	t.Helper()
 	var failed *registry.Error
 	if !errors.As(err, &failed) {
@@ -28,7 +27,7 @@ func failure(t *testing.T, err error) *registry.Error {
 	if errors.Is(err, image.ErrNotExist) {
 		t.Fatalf("%v says that there is no image", err)
 	}
-	return failed
+	return *failed
 }
 
 func TestFailuresAreNotAnswers(t *testing.T) {
@@ -46,7 +45,7 @@ func TestFailuresAreNotAnswers(t *testing.T) {
 		"broken":        {status: 500, want: "fails (500 Internal Server Error)", tries: 2},
 		"unavailable":   {status: 503, want: "fails (503 Service Unavailable)", tries: 2},
 		"a teapot":      {status: 418, want: "answered 418", tries: 1},
-		"a lost ping":   {path: "/v2/", status: 404, want: "answered 404", tries: 1},
+		"a lost ping":   {path: "/v2/", status: 404, want: "something else answers for it", tries: 1},
 		"a broken ping": {path: "/v2/", status: 503, want: "fails (503 Service Unavailable)", tries: 2},
 		// The transport tries a kept connection's request once more by itself.
 		"a hasty hangup": {answer: hangUp, want: "cannot be reached", tries: 3},
@@ -305,117 +304,73 @@ func TestARegistryThatFailsIsNotAsked(t *testing.T) {
 	}
 }
 
-func TestOnlySoManyRequestsAreInFlight(t *testing.T) {
-	s := newServer(t)
-	ref := s.push(t, "team/web", "v1")
-	var mu sync.Mutex
-	now, most := 0, 0
-	enough := make(chan struct{})
-	s.answer(func(_ http.ResponseWriter, request *http.Request) bool {
-		if !strings.Contains(request.URL.Path, "/manifests/") {
-			return false
-		}
-		mu.Lock()
-		now++
-		most = max(most, now)
-		if now == 4 {
-			close(enough)
-		}
-		mu.Unlock()
-		<-enough
-		mu.Lock()
-		now--
-		mu.Unlock()
-		return false
-	})
-	client := newClient(t, registry.Config{Concurrency: 4})
-	var group sync.WaitGroup
-	for range 40 {
-		group.Go(func() {
+// An ingress controller answers 404 where the registry behind it is gone.
+func TestA404OfSomethingElseIsNoAnswer(t *testing.T) {
+	for name, gone := range map[string]bool{"the registry is gone": true, "the registry is there": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			ref := s.push(t, "team/web", "v1")
+			client := newClient(t, registry.Config{})
 			if err := client.Exists(t.Context(), registry.Access{}, ref); err != nil {
-				t.Errorf("Exists = %v", err)
+				t.Fatal(err)
+			}
+			s.answer(func(w http.ResponseWriter, request *http.Request) bool {
+				if !gone && request.URL.Path == "/v2/" {
+					return false
+				}
+				http.Error(w, "404 page not found", http.StatusNotFound)
+				return true
+			})
+			asks := map[string]func() error{
+				"Exists":   func() error { return client.Exists(t.Context(), registry.Access{}, ref) },
+				"Manifest": func() error { _, err := client.Manifest(t.Context(), registry.Access{}, ref); return err },
+				"Blob":     func() error { _, err := client.Blob(t.Context(), registry.Access{}, ref, someDigest, 1); return err },
+			}
+			for name, ask := range asks {
+				err := ask()
+				if gone {
+					if failed := failure(t, err); !strings.Contains(failed.Cause, "something else answers for it") {
+						t.Errorf("%s: %v", name, err)
+					}
+				} else if !errors.Is(err, image.ErrNotExist) {
+					t.Errorf("%s: %v, want image.ErrNotExist", name, err)
+				}
+			}
+			found, err := client.Referrers(t.Context(), registry.Access{}, ref, everything, 10)
+			if gone {
+				failure(t, err)
+			} else if err != nil || !found.Fallback {
+				t.Errorf("Referrers = %+v, %v", found, err)
+			}
+			// It did not learn a falsehood.
+			s.answer(nil)
+			s.requests()
+			if _, err := client.Referrers(t.Context(), registry.Access{}, ref, everything, 10); err != nil {
+				t.Fatal(err)
+			}
+			if asked := strings.Contains(fmt.Sprint(s.requests()), "/referrers/"); asked != gone {
+				t.Errorf("the referrers API was asked: %t, want %t", asked, gone)
 			}
 		})
-	}
-	group.Wait()
-	if most != 4 {
-		t.Errorf("%d requests were in flight, want 4", most)
-	}
-	pings := 0
-	for _, request := range s.requests() {
-		if request == "GET /v2/" {
-			pings++
-		}
-	}
-	if pings != 1 {
-		t.Errorf("40 askers pinged %d times, want once", pings)
 	}
 }
 
-func TestSizesAreBounded(t *testing.T) {
+func TestAPageOfAProxyIsNoManifest(t *testing.T) {
 	s := newServer(t)
-	ref := s.push(t, "team/web", "v1")
-	const declared = 1 << 30
-	tests := map[string]struct {
-		header string
-		ask    func(*registry.Client) error
-	}{
-		"a manifest that says so": {header: fmt.Sprint(declared), ask: func(c *registry.Client) error {
-			_, err := c.Manifest(t.Context(), registry.Access{}, ref)
-			return err
-		}},
-		"a manifest that does not say so": {ask: func(c *registry.Client) error {
-			_, err := c.Manifest(t.Context(), registry.Access{}, ref)
-			return err
-		}},
-		"a blob larger than its descriptor says": {ask: func(c *registry.Client) error {
-			_, err := c.Blob(t.Context(), registry.Access{}, ref, someDigest, 10)
-			return err
-		}},
-		"a blob of unknown size": {ask: func(c *registry.Client) error {
-			_, err := c.Blob(t.Context(), registry.Access{}, ref, someDigest, -1)
-			return err
-		}},
-		"a blob whose descriptor says so": {ask: func(c *registry.Client) error {
-			_, err := c.Blob(t.Context(), registry.Access{}, ref, someDigest, declared)
-			return err
-		}},
+	s.answer(func(w http.ResponseWriter, request *http.Request) bool {
+		_, _ = io.WriteString(w, "<html>Please sign in</html>")
+		return true
+	})
+	client := newClient(t, registry.Config{})
+	tag := s.reference(t, "team/web:v1")
+	if _, err := client.Manifest(t.Context(), registry.Access{}, tag); err == nil || !strings.Contains(err.Error(), "what is no manifest") {
+		t.Errorf("Manifest = %v", err)
 	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			var sent int64
-			finished := make(chan struct{}, 1)
-			s.answer(func(w http.ResponseWriter, request *http.Request) bool {
-				if request.URL.Path == "/v2/" {
-					return false
-				}
-				defer func() { finished <- struct{}{} }()
-				if tt.header != "" {
-					w.Header().Set("Content-Length", tt.header)
-				}
-				chunk := make([]byte, 1<<20)
-				for sent < declared {
-					n, err := w.Write(chunk)
-					sent += int64(n)
-					if err != nil {
-						return true
-					}
-				}
-				return true
-			})
-			client := newClient(t, registry.Config{MaxBlob: 1 << 20})
-			err := tt.ask(client)
-			failure(t, err)
-			if !errors.Is(err, registry.ErrTooLarge) {
-				t.Errorf("error = %v, want ErrTooLarge", err)
-			}
-			if name == "a blob whose descriptor says so" {
-				return
-			}
-			<-finished
-			if sent > 64<<20 {
-				t.Errorf("%d bytes were sent before the client hung up", sent)
-			}
-		})
+	if digest, err := client.Head(t.Context(), registry.Access{}, tag); err == nil {
+		t.Errorf("Head = %q", digest)
 	}
+	failure(t, func() error {
+		_, err := client.Referrers(t.Context(), registry.Access{}, s.reference(t, "team/web@"+someDigest), everything, 10)
+		return err
+	}())
 }

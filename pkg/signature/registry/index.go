@@ -1,116 +1,237 @@
 package registry
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 )
 
-// maxDescriptor bounds one descriptor with its annotations, or any other value of an index, in bytes.
+// maxDescriptor bounds one descriptor with its annotations, in bytes. Registries copy the annotations
+// of a manifest, which may have megabytes of them.
 const maxDescriptor = 64 << 10
+
+// errTruncated says that a list was not read to its end, as it is longer than may be read.
+var errTruncated = errors.New("longer than may be read")
 
 // readIndex gives the descriptors of an image index to each, one at a time. A descriptor that is none
 // (of another type, without a sha256 digest, of a negative size) is passed over: junk beside a
-// signature changes nothing. What is no JSON, or larger than its bounds, is an *answerError.
-func readIndex(body io.Reader, each func(Descriptor)) error {
-	meter := &meter{inner: body}
-	decoder := json.NewDecoder(meter)
-	meter.consumed = decoder.InputOffset
-	err := readIndexObject(decoder, each)
-	var syntax *json.SyntaxError
-	var mistyped *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax), errors.As(err, &mistyped):
-		return &answerError{cause: fmt.Sprintf("sent a list of referrers that cannot be read: %s", err), err: err}
-	case meter.total > maxIndex:
-		return tooLarge("list of referrers", maxIndex)
-	case meter.ended && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
-		return &answerError{cause: "sent a list of referrers that ends early", err: err}
-	}
-	return err
-}
-
-func readIndexObject(decoder *json.Decoder, each func(Descriptor)) error {
-	if err := expect(decoder, '{'); err != nil {
-		return err
-	}
-	for decoder.More() {
-		key, err := decoder.Token()
+// signature changes nothing. It returns how many were passed over because of their size, and how many
+// bytes it read, at most limit. What is no index at all is an *answerError.
+//
+// It finds the bounds of values by itself, since json.Decoder reads each into memory, whatever its size.
+func readIndex(body io.Reader, limit int64, each func(Descriptor)) (oversized int, read int64, err error) {
+	r := &indexReader{input: bufio.NewReader(body), limit: limit}
+	err = r.members('{', '}', func(first byte) error {
+		name, err := r.value(first)
 		if err != nil {
 			return err
 		}
-		if key != "manifests" {
-			var ignored json.RawMessage
-			if err := decoder.Decode(&ignored); err != nil {
-				return err
-			}
-			continue
+		isList := first == '"' && string(name) == `"manifests"`
+		if colon, err := r.token(); err != nil || colon != ':' {
+			return orSyntax(err, colon)
 		}
-		if err := readDescriptors(decoder, each); err != nil {
+		if first, err = r.token(); err != nil {
 			return err
 		}
+		if isList {
+			return r.descriptors(first, each)
+		}
+		_, err = r.value(first)
+		return err
+	})
+	if err == io.EOF {
+		err = &answerError{cause: "sent a list of referrers that ends early", err: err}
 	}
-	return expect(decoder, '}')
+	return r.oversized, r.read, err
 }
 
-func readDescriptors(decoder *json.Decoder, each func(Descriptor)) error {
-	start, err := decoder.Token()
-	if err != nil {
+// indexReader splits JSON into values without keeping more than one of bounded size.
+type indexReader struct {
+	input       *bufio.Reader
+	limit, read int64
+	// kept is reused for each value.
+	kept      []byte
+	oversized int
+}
+
+func (r *indexReader) descriptors(first byte, each func(Descriptor)) error {
+	if first != '[' {
+		// Some write null for an empty list.
+		value, err := r.value(first)
+		if err == nil && string(value) != "null" {
+			err = &answerError{cause: "sent a list of referrers that is no list"}
+		}
 		return err
 	}
-	if start == nil { // Some write null for an empty list.
-		return nil
-	}
-	if start != json.Delim('[') {
-		return &answerError{cause: "sent a list of referrers that is no list"}
-	}
-	for decoder.More() {
+	return r.rest(']', func(first byte) error {
+		value, err := r.value(first)
+		if err != nil {
+			return err
+		}
+		if value == nil {
+			r.oversized++
+			return nil
+		}
 		var d Descriptor
-		err := decoder.Decode(&d)
-		if errors.As(err, new(*json.UnmarshalTypeError)) {
-			continue // The decoder has read past it.
-		}
-		if err != nil {
-			return err
-		}
-		if image.ValidDigest(d.Digest) && d.Size >= 0 {
+		if json.Unmarshal(value, &d) == nil && image.ValidDigest(d.Digest) && d.Size >= 0 {
 			each(d)
 		}
-	}
-	return expect(decoder, ']')
+		return nil
+	})
 }
 
-func expect(decoder *json.Decoder, want json.Delim) error {
-	got, err := decoder.Token()
+// members reads a list between two brackets; rest does behind the first one. Member is given the first
+// byte of each member and reads it to its end.
+func (r *indexReader) members(begin, end byte, member func(first byte) error) error {
+	first, err := r.token()
 	if err != nil {
 		return err
 	}
-	if got != want {
-		return &answerError{cause: fmt.Sprintf("sent a list of referrers that is no image index: it has %v for %v", got, want)}
+	if first != begin {
+		return &answerError{cause: fmt.Sprintf("sent a list of referrers that is no image index: it begins with %q", first)}
+	}
+	return r.rest(end, member)
+}
+
+func (r *indexReader) rest(end byte, member func(first byte) error) error {
+	for number := 0; ; number++ {
+		next, err := r.token()
+		if err != nil {
+			return err
+		}
+		if next == end {
+			return nil
+		}
+		if number > 0 {
+			if next != ',' {
+				return syntaxError(next)
+			}
+			if next, err = r.token(); err != nil {
+				return err
+			}
+		}
+		if err := member(next); err != nil {
+			return err
+		}
+	}
+}
+
+// value reads a value to its end, given its first byte. It returns nil for one that is too large. The
+// bytes are valid until the next call.
+func (r *indexReader) value(first byte) ([]byte, error) {
+	r.kept = r.kept[:0]
+	r.keep(first)
+	var err error
+	switch {
+	case first == '"':
+		err = r.text()
+	case first == '{' || first == '[':
+		err = r.nested()
+	case strings.IndexByte("-0123456789tfn", first) >= 0:
+		err = r.scalar()
+	default:
+		err = syntaxError(first)
+	}
+	if err != nil || len(r.kept) > maxDescriptor {
+		return nil, err
+	}
+	return r.kept, nil
+}
+
+func (r *indexReader) text() error {
+	for {
+		next, err := r.byte()
+		if err != nil {
+			return err
+		}
+		r.keep(next)
+		if next == '"' {
+			return nil
+		}
+		if next == '\\' {
+			if next, err = r.byte(); err != nil {
+				return err
+			}
+			r.keep(next)
+		}
+	}
+}
+
+// nested does not tell the two kinds of brackets apart: what is kept is parsed again.
+func (r *indexReader) nested() error {
+	for depth := 1; depth > 0; {
+		next, err := r.byte()
+		if err != nil {
+			return err
+		}
+		r.keep(next)
+		switch next {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			if err := r.text(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// meter keeps a decoder from reading one value of any size into memory.
-type meter struct {
-	inner io.Reader
-	total int64
-	// consumed is where the decoder begins its present value.
-	consumed func() int64
-	// ended is set when the body came to its end, and was not broken off.
-	ended bool
+func (r *indexReader) scalar() error {
+	for {
+		next, err := r.byte()
+		if err != nil {
+			return err
+		}
+		if strings.IndexByte(",]} \t\r\n", next) >= 0 {
+			r.read--
+			return r.input.UnreadByte()
+		}
+		r.keep(next)
+	}
 }
 
-// Read fails where the decoder holds more than one value may have.
-func (m *meter) Read(into []byte) (int, error) {
-	if m.total-m.consumed() > maxDescriptor {
-		return 0, tooLarge("entry in a list of referrers", maxDescriptor)
+// token is the next byte that is no space.
+func (r *indexReader) token() (byte, error) {
+	for {
+		next, err := r.byte()
+		if err != nil || strings.IndexByte(" \t\r\n", next) < 0 {
+			return next, err
+		}
 	}
-	n, err := m.inner.Read(into)
-	m.total += int64(n)
-	m.ended = err == io.EOF
-	return n, err
+}
+
+func (r *indexReader) byte() (byte, error) {
+	if r.read == r.limit {
+		return 0, errTruncated
+	}
+	next, err := r.input.ReadByte()
+	if err == nil {
+		r.read++
+	}
+	return next, err
+}
+
+func (r *indexReader) keep(next byte) {
+	if len(r.kept) <= maxDescriptor {
+		r.kept = append(r.kept, next)
+	}
+}
+
+func syntaxError(found byte) error {
+	return &answerError{cause: fmt.Sprintf("sent a list of referrers that cannot be read: unexpected %q", found)}
+}
+
+func orSyntax(err error, found byte) error {
+	if err != nil {
+		return err
+	}
+	return syntaxError(found)
 }

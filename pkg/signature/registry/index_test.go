@@ -23,7 +23,10 @@ func FuzzReadIndex(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var got []Descriptor
-		err := readIndex(strings.NewReader(string(body)), func(d Descriptor) { got = append(got, d) })
+		oversized, read, err := readIndex(strings.NewReader(string(body)), 1<<20, func(d Descriptor) { got = append(got, d) })
+		if read > int64(len(body)) || (oversized > 0 && len(body) <= maxDescriptor) {
+			t.Errorf("%d bytes were read of %d, %d entries were too large", read, len(body), oversized)
+		}
 		for _, d := range got {
 			if !image.ValidDigest(d.Digest) || d.Size < 0 {
 				t.Errorf("a descriptor that is none: %+v", d)

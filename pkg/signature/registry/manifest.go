@@ -120,9 +120,12 @@ func (s *session) manifest(ctx context.Context, ref image.Reference) (Manifest, 
 			return err
 		}
 		if ref.Digest != "" {
-			if err := checkDigest(raw, ref.Digest); err != nil {
-				return err
-			}
+			err = checkDigest(raw, ref.Digest)
+		} else if !json.Valid(raw) { // The page of a proxy is no word of the registry.
+			err = &answerError{cause: fmt.Sprintf("answered the request for tag %q with what is no manifest", ref.Tag)}
+		}
+		if err != nil {
+			return err
 		}
 		manifest = Manifest{MediaType: mediaType(raw, response), Digest: digestOf(raw), Raw: raw}
 		return nil

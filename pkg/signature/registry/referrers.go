@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	// maxPages of one list of referrers, and maxIndex of one page, in bytes.
+	// maxPages of one list of referrers, and maxIndex of all of them together, in bytes: some 20,000
+	// referrers.
 	maxPages = 32
-	maxIndex = 32 << 20
+	maxIndex = 16 << 20
 	// lackingLife is how long it is remembered that a registry has no referrers API.
 	lackingLife = 10 * time.Minute
 )
@@ -38,7 +39,8 @@ type Descriptor struct {
 type Referrers struct {
 	// Descriptors in the registry's order; each has a sha256 digest.
 	Descriptors []Descriptor
-	// Omitted is how many more there are at least that the caller wanted and that were left out.
+	// Omitted is how many more there are at least that the caller wanted, or might have wanted, and
+	// that were left out: beyond the limit, too large, or behind the end of what may be read.
 	Omitted int
 	// Fallback is true if they were read from the tag sha256-…, as the registry has no referrers API.
 	Fallback bool
@@ -46,8 +48,8 @@ type Referrers struct {
 
 // Referrers returns what refers to the digest of a reference and keep wants, at most limit of them.
 // Nothing is an answer and no error. Whatever is no descriptor is passed over. The list is read as a
-// stream, so that memory is bounded by the limit and not by the list. The descriptor that keep is
-// given is valid during the call.
+// stream, so that memory is bounded by the limit and not by the list. Keep may be called again for the
+// same descriptors, where a page is asked for again.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
 func (c *Client) Referrers(ctx context.Context, access Access, ref image.Reference, keep func(Descriptor) bool, limit int) (Referrers, error) {
@@ -68,7 +70,9 @@ func (c *Client) Referrers(ctx context.Context, access Access, ref image.Referen
 func (s *session) referrers(ctx context.Context, digest string, keep func(Descriptor) bool, limit int) (Referrers, error) {
 	if !s.endpoint.hasNoReferrers() {
 		found, err := s.listed(ctx, digest, keep, limit)
-		if !errors.Is(err, errNoAPI) {
+		if isAbsent(err) { // The registry is there, so that it is the API that is not.
+			s.endpoint.rememberReferrers(false)
+		} else if !errors.Is(err, errNoAPI) {
 			return found, err
 		}
 	}
@@ -81,23 +85,24 @@ var errNoAPI = errors.New("it has no referrers API")
 // listed asks the referrers API, page by page.
 func (s *session) listed(ctx context.Context, digest string, keep func(Descriptor) bool, limit int) (Referrers, error) {
 	var found Referrers
+	left := int64(maxIndex)
 	next := s.url("referrers", digest)
 	for page := 0; next != nil; page++ {
-		if page == maxPages || (page > 0 && len(found.Descriptors) >= limit) {
+		if page == maxPages || left == 0 || (page > 0 && len(found.Descriptors) >= limit) {
 			found.Omitted++
 			break
 		}
 		current := next
 		var here Referrers
-		err := s.do(ctx, http.MethodGet, current, []string{string(types.OCIImageIndex)}, func(response *http.Response) error {
+		var read int64
+		err := s.do(ctx, http.MethodGet, current, []string{string(types.OCIImageIndex)}, func(response *http.Response) (err error) {
 			if page == 0 {
 				if err := s.checkAPI(response); err != nil {
 					return err
 				}
 			}
 			here = Referrers{}
-			err := readIndex(io.LimitReader(response.Body, maxIndex+1), func(d Descriptor) { here.add(d, keep, limit-len(found.Descriptors)) })
-			if err != nil {
+			if read, err = here.read(response.Body, left, keep, limit-len(found.Descriptors)); err != nil {
 				return err
 			}
 			next, err = nextPage(current, response.Header)
@@ -108,6 +113,7 @@ func (s *session) listed(ctx context.Context, digest string, keep func(Descripto
 		}
 		found.Descriptors = append(found.Descriptors, here.Descriptors...)
 		found.Omitted += here.Omitted
+		left -= read
 	}
 	return found, nil
 }
@@ -123,10 +129,16 @@ func (s *session) checkAPI(response *http.Response) error {
 	case response.StatusCode == http.StatusBadRequest:
 		return &answerError{cause: errNoAPI.Error(), err: errNoAPI}
 	case response.StatusCode == http.StatusNotFound:
+		err := checkStatus(response)
 		var known *transport.Error
-		if errors.As(transport.CheckError(response), &known) && isAboutImage(known) {
+		if errors.As(err, &known) && isAboutImage(known) {
 			return &answerError{cause: errNoAPI.Error(), err: errNoAPI}
 		}
+		if errors.As(err, new(*doubtfulError)) {
+			return err
+		}
+	case response.StatusCode == http.StatusOK: // A page of a proxy may pass.
+		return &answerError{cause: errNoAPI.Error(), err: errNoAPI}
 	}
 	s.endpoint.rememberReferrers(false)
 	return &answerError{cause: errNoAPI.Error(), err: errNoAPI}
@@ -148,7 +160,8 @@ func (s *session) tagged(ctx context.Context, digest string, keep func(Descripto
 	target := s.url("manifests", strings.Replace(digest, ":", "-", 1))
 	err := s.do(ctx, http.MethodGet, target, []string{string(types.OCIImageIndex)}, func(response *http.Response) error {
 		found = Referrers{Fallback: true}
-		return readIndex(io.LimitReader(response.Body, maxIndex+1), func(d Descriptor) { found.add(d, keep, limit) })
+		_, err := found.read(response.Body, maxIndex, keep, limit)
+		return err
 	})
 	if isAbsent(err) {
 		return Referrers{Fallback: true}, nil
@@ -159,14 +172,23 @@ func (s *session) tagged(ctx context.Context, digest string, keep func(Descripto
 	return found, nil
 }
 
-func (r *Referrers) add(d Descriptor, keep func(Descriptor) bool, limit int) {
-	switch {
-	case !keep(d):
-	case len(r.Descriptors) < limit:
-		r.Descriptors = append(r.Descriptors, d)
-	default:
+// read adds what a page lists. What it does not read, it counts as omitted.
+func (r *Referrers) read(body io.Reader, bytes int64, keep func(Descriptor) bool, limit int) (int64, error) {
+	oversized, read, err := readIndex(body, bytes, func(d Descriptor) {
+		switch {
+		case !keep(d):
+		case len(r.Descriptors) < limit:
+			r.Descriptors = append(r.Descriptors, d)
+		default:
+			r.Omitted++
+		}
+	})
+	r.Omitted += oversized
+	if errors.Is(err, errTruncated) {
 		r.Omitted++
+		err = nil
 	}
+	return read, err
 }
 
 func (e *endpoint) hasNoReferrers() bool {

@@ -3,10 +3,12 @@ package registry
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -25,12 +27,13 @@ const (
 type session struct {
 	endpoint   *endpoint
 	repository name.Repository
-	key        string
 	scheme     string
 	http       *http.Client
 	born       time.Time
 	// note tells of pull secrets that could not be read.
 	note string
+	// ended is set when its credentials were refused, so that the next session reads them anew.
+	ended atomic.Bool
 }
 
 // session returns the one that is kept, or begins it. Equal askers share the beginning.
@@ -39,7 +42,7 @@ func (e *endpoint) session(ctx context.Context, access Access, repository string
 	e.mu.Lock()
 	kept, found := e.sessions.Get(key)
 	e.mu.Unlock()
-	if found && e.clock.Since(kept.(*session).born) < sessionLife {
+	if found && kept.(*session).usable() {
 		return kept.(*session), nil
 	}
 	return fly(ctx, e, "session "+key, func(ctx context.Context) (*session, error) {
@@ -47,7 +50,6 @@ func (e *endpoint) session(ctx context.Context, access Access, repository string
 		if err != nil {
 			return nil, err
 		}
-		s.key = key
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.sessions.Add(key, s)
@@ -55,13 +57,8 @@ func (e *endpoint) session(ctx context.Context, access Access, repository string
 	})
 }
 
-// end forgets a session whose credentials were refused, so that the next one reads them anew.
-func (s *session) end() {
-	s.endpoint.mu.Lock()
-	defer s.endpoint.mu.Unlock()
-	if kept, found := s.endpoint.sessions.Get(s.key); found && kept == s {
-		s.endpoint.sessions.Remove(s.key)
-	}
+func (s *session) usable() bool {
+	return !s.ended.Load() && s.endpoint.clock.Since(s.born) < sessionLife
 }
 
 func (e *endpoint) begin(ctx context.Context, access Access, repository string) (*session, error) {
@@ -69,6 +66,9 @@ func (e *endpoint) begin(ctx context.Context, access Access, repository string) 
 	auth, note, err := e.client.credentials.resolve(ctx, access, target)
 	if err != nil {
 		return nil, err
+	}
+	if auth == nil { // All who have nothing of their own share one session.
+		return e.session(ctx, Access{}, repository)
 	}
 	s := &session{endpoint: e, repository: target, born: e.clock.Now(), note: note}
 	challenge, err := e.currentChallenge(ctx)
@@ -188,6 +188,8 @@ func (s *session) url(resource, reference string) *url.URL {
 
 // do asks and lets read have the answer if its status is among the expected ones (200 if none is
 // named). It returns when the whole answer was read.
+//
+// A 404 that may be a proxy's, before a registry that is gone, counts only if the registry is there.
 func (s *session) do(ctx context.Context, method string, target *url.URL, accept []string, read func(*http.Response) error, expected ...int) error {
 	err := s.endpoint.exchange(ctx, func(ctx context.Context) error {
 		request, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
@@ -202,16 +204,55 @@ func (s *session) do(ctx context.Context, method string, target *url.URL, accept
 			return err
 		}
 		defer response.Body.Close()
-		if err := transport.CheckError(response, append(expected, http.StatusOK)...); err != nil {
-			if statusOf(err) == 0 { // Its body is too large to be shown.
-				return &transport.Error{StatusCode: response.StatusCode}
-			}
+		if err := checkStatus(response, append(expected, http.StatusOK)...); err != nil {
 			return err
 		}
 		return read(response)
 	})
+	if errors.As(err, new(*doubtfulError)) {
+		if failed := s.confirm(ctx); failed != nil {
+			return failed
+		}
+	}
 	if status := statusOf(err); status == http.StatusUnauthorized || status == http.StatusForbidden {
-		s.end()
+		s.ended.Store(true)
 	}
 	return err
+}
+
+// doubtfulError is a 404 that bears no sign of a registry. Ingress controllers answer so for what they
+// have no way to.
+type doubtfulError struct{ err error }
+
+func (e *doubtfulError) Error() string { return e.err.Error() }
+
+func (e *doubtfulError) Unwrap() error { return e.err }
+
+// checkStatus returns a *transport.Error for a status that is not expected.
+func checkStatus(response *http.Response, expected ...int) error {
+	err := transport.CheckError(response, expected...)
+	if err == nil {
+		return nil
+	}
+	var answer *transport.Error
+	if !errors.As(err, &answer) { // Its body is too large to be shown.
+		answer = &transport.Error{StatusCode: response.StatusCode}
+	}
+	if answer.StatusCode == http.StatusNotFound && len(answer.Errors) == 0 && response.Header.Get("Docker-Distribution-Api-Version") == "" {
+		return &doubtfulError{err: answer}
+	}
+	return answer
+}
+
+// confirm pings the registry, whatever is known of it.
+func (s *session) confirm(ctx context.Context) error {
+	e := s.endpoint
+	err := e.exchange(ctx, func(ctx context.Context) error {
+		_, err := transport.Ping(ctx, e.registry, e.connections)
+		return err
+	})
+	if err != nil {
+		return &sessionError{note: s.note, err: err}
+	}
+	return nil
 }
