@@ -1,6 +1,7 @@
 package verification
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,12 +21,15 @@ const (
 	emptyType = "application/vnd.oci.empty.v1+json"
 	// annotationBundlePredicate says what a bundle's statement is about, if it does not lie.
 	annotationBundlePredicate = "dev.sigstore.bundle.predicateType"
+	// maxHinted is the size up to which a statement is looked into for a message's sake only, in bytes.
+	maxHinted = 1 << 20
 )
 
 // kindOf tells from a referrer's descriptor whether it is a bundle of one of the wanted predicate types. It may be
-// wrong both ways, so that it only decides what is fetched.
+// wrong both ways, so that it only decides what is fetched. That it is a signature is what cosign 2 says of every
+// attestation that it makes by a signing configuration, so that means nothing.
 func kindOf(d registry.Descriptor, wanted func(string) bool) (certain, possible bool) {
-	if hint := d.Annotations[annotationBundlePredicate]; hint != "" && !wanted(hint) {
+	if hint := d.Annotations[annotationBundlePredicate]; hint != "" && hint != signaturePredicate && !wanted(hint) {
 		return false, false
 	}
 	if strings.HasPrefix(d.ArtifactType, bundleType) {
@@ -107,6 +111,7 @@ func readBundle(raw []byte, digest string) (*signed, error) {
 	payload, signature := envelope.GetPayload(), envelope.GetSignatures()[0].GetSig()
 	return &signed{
 		format:      v1alpha1.FormatBundle,
+		hint:        hintOf(payload),
 		message:     dsse.PAE(statementPayload, payload),
 		signature:   signature,
 		stamped:     signature,
@@ -117,4 +122,15 @@ func readBundle(raw []byte, digest string) (*signed, error) {
 		digest:      digest,
 		entity:      &b,
 	}, nil
+}
+
+// hintOf is the predicate type that a statement says before anything of it is verified; empty where it says none.
+func hintOf(statement []byte) string {
+	var said struct {
+		PredicateType string `json:"predicateType"`
+	}
+	if len(statement) > maxHinted || json.Unmarshal(statement, &said) != nil {
+		return ""
+	}
+	return said.PredicateType
 }

@@ -146,7 +146,6 @@ func (c *collection) readReferrer(ctx context.Context, d registry.Descriptor, ce
 		if err != nil {
 			return err
 		}
-		s.hint = d.Annotations[annotationBundlePredicate]
 		c.add(ctx, s)
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
@@ -22,6 +23,7 @@ type rejections struct {
 }
 
 func (r *rejections) add(one proof.Rejection) {
+	one.Reason = strings.ReplaceAll(one.Reason, "\n", "; ") // joined errors stand on lines of their own
 	if len(one.Reason) > maxReason {
 		one.Reason = one.Reason[:maxReason] + "…"
 	}

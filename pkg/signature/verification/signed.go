@@ -32,7 +32,7 @@ type signed struct {
 	cosigned func(certified bool) (oci.Signature, error)
 	// entity is the bundle; nil for tags.
 	entity verify.SignedEntity
-	// hint is the predicate type that its annotation says; for messages only.
+	// hint is the predicate type that its annotation or its unverified content says; for messages only.
 	hint string
 }
 
