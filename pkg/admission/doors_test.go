@@ -76,7 +76,7 @@ func TestAConfigurationThatNobodyCouldJudgeByIsRefused(t *testing.T) {
 		refused []string
 	}{
 		"an Environment": {object: configuration("Environment", "e", `{"namespaces":["a"],"rules":{"images":{"registries":["r.local"]},"custom":[{"name":"a","expression":"true","message":"m"}]}}`)},
-		"an ImagePolicy": {object: configuration("ImagePolicy", "p", `{"images":["r.local/**"],"environments":["e"],"authorities":[]}`)},
+		"an ImagePolicy": {object: configuration("ImagePolicy", "p", `{"images":["r.local/**"],"environments":["e"],"authorities":[{"name":"a","key":{"kms":"awskms:///alias/a"}}]}`)},
 		"every problem at once": {object: configuration("Environment", "e", `{"namespaces":["a"],"promotesFrom":"e","namespaceSelector":{"matchLabels":{"a b":"c"}},`+
 			`"rules":{"images":{"registries":["r.local/Web"]},"metadata":{"labels":[{"key":"a","pattern":"["}]},"custom":[{"name":"a","expression":"object.","message":"m"}],`+
 			`"approval":{"validFor":"0s","serviceAccounts":["ci"]},"exemptions":{"maxValidity":"0s"}},`+

@@ -1,42 +1,93 @@
 package configuration
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
-	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
 
-// ImagePolicy returns what the schema of an ImagePolicy cannot say.
+// The bounds of spec.cache.
+const (
+	maxValidFor = 168 * time.Hour
+	maxStaleFor = 720 * time.Hour
+)
+
+// ImagePolicy returns what the schema of an ImagePolicy cannot say, and what its rules say where nobody but the API
+// server would ask them, in the order of its fields.
 func ImagePolicy(images *v1alpha1.ImagePolicy) []Problem {
 	var found problems
-	for i, glob := range images.Spec.Images {
-		if _, err := image.ParseGlob(glob); err != nil {
-			found.add(fmt.Sprintf("spec.images[%d]", i), "%s", err)
+	found.compile(images)
+	found.authorities(&images.Spec)
+	found.attestations(images.Spec.Attestations)
+	if cache := images.Spec.Cache; cache != nil {
+		if cache.ValidFor != nil && (cache.ValidFor.Duration <= 0 || cache.ValidFor.Duration > maxValidFor) {
+			found.add("spec.cache.validFor", "must be above 0s and at most 168h")
+		}
+		if cache.StaleFor != nil && (cache.StaleFor.Duration < 0 || cache.StaleFor.Duration > maxStaleFor) {
+			found.add("spec.cache.staleFor", "must be at least 0s and at most 720h")
 		}
 	}
-	for i, authority := range images.Spec.Authorities {
-		if authority.Key == nil || authority.Key.Data == "" {
-			continue
-		}
-		if err := readKey(authority.Key.Data); err != nil {
-			found.add(fmt.Sprintf("spec.authorities[%d].key.data", i), "%s", err)
-		}
-	}
+	slices.SortStableFunc(found, func(a, b Problem) int { return slices.Compare(position(a.Field), position(b.Field)) })
 	return found
 }
 
-// readKey tells whether a text is one public key in PEM form, which says nothing about whether it will do.
-func readKey(text string) error {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return errors.New("is no PEM block: paste the content of cosign.pub")
+// position orders problems by the fields of the spec and their indices.
+func position(field string) []int {
+	order := []string{"images", "environments", "require", "atLeast", "authorities", "attestations", "formats", "cache"}
+	name, rest, _ := strings.Cut(strings.TrimPrefix(field, "spec."), "[")
+	name, _, _ = strings.Cut(name, ".")
+	digits, _, _ := strings.Cut(rest, "]")
+	index, _ := strconv.Atoi(digits) // 0 where there is none
+	return []int{slices.Index(order, name), index}
+}
+
+// compile says what cannot be judged by.
+func (p *problems) compile(images *v1alpha1.ImagePolicy) {
+	compiler, err := proof.NewCompiler()
+	if err == nil {
+		_, err = compiler.Compile(images)
 	}
-	if _, err := x509.ParsePKIXPublicKey(block.Bytes); err != nil {
-		return fmt.Errorf("is no public key: %w", err)
+	if err == nil {
+		return
 	}
-	return nil
+	causes := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		causes = joined.Unwrap()
+	}
+	for _, cause := range causes {
+		var problem *proof.FieldError
+		if errors.As(cause, &problem) {
+			p.add(problem.Field, "%s", problem.Message)
+		} else {
+			p.add("spec", "%s", cause)
+		}
+	}
+}
+
+func (p *problems) attestations(attestations []v1alpha1.AttestationRequirement) {
+	seen := map[string]bool{}
+	for i := range attestations {
+		attestation := &attestations[i]
+		field := fmt.Sprintf("spec.attestations[%d]", i)
+		if seen[attestation.Name] {
+			p.add(field+".name", "there are two attestations %q", attestation.Name)
+		}
+		seen[attestation.Name] = true
+		if attestation.MaxAge != nil && attestation.MaxAge.Duration <= 0 {
+			p.add(field+".maxAge", "must be above 0s, else every attestation would be too old")
+		}
+		conditions := map[string]bool{}
+		for n, condition := range attestation.Conditions {
+			if conditions[condition.Name] {
+				p.add(fmt.Sprintf("%s.conditions[%d].name", field, n), "there are two conditions %q", condition.Name)
+			}
+			conditions[condition.Name] = true
+		}
+	}
 }

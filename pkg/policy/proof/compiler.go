@@ -106,7 +106,7 @@ func (b *builder) quorum() {
 		b.add("spec.require", "%q is none of Any, All, AtLeast, AttestationsOnly", spec.Require)
 	}
 	if len(spec.Authorities) == 0 {
-		b.add("spec.authorities", "names nobody who could sign")
+		b.add("spec.authorities", "must name somebody who signs")
 	}
 	for i, format := range spec.Formats {
 		if format != v1alpha1.FormatTag && format != v1alpha1.FormatBundle {

@@ -44,7 +44,7 @@ func TestAPolicyThatCannotBeJudgedByIsRefused(t *testing.T) {
 		want []string
 	}{
 		"a glob that cannot be read": {authority + "images: ['**', r.local/Web]", []string{"spec.images[1]: "}},
-		"nobody could sign":          {"require: Any", []string{"spec.authorities: names nobody"}},
+		"nobody could sign":          {"require: Any", []string{"spec.authorities: must name somebody"}},
 		"at least without number":    {authority + "require: AtLeast", []string{"spec.atLeast: must be set"}},
 		"at least none":              {authority + "require: AtLeast\natLeast: 0", []string{"spec.atLeast: must be at least 1"}},
 		"at least more than all":     {authority + "require: AtLeast\natLeast: 2", []string{"spec.atLeast: is more than there are authorities: 2 of 1"}},
