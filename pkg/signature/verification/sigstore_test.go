@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -24,6 +25,12 @@ import (
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
+	"github.com/sigstore/rekor/pkg/pki"
+	"github.com/sigstore/rekor/pkg/types"
+	_ "github.com/sigstore/rekor/pkg/types/dsse"
+	dsse_v001 "github.com/sigstore/rekor/pkg/types/dsse/v0.0.1"
+	_ "github.com/sigstore/rekor/pkg/types/hashedrekord"
+	hashedrekord_v001 "github.com/sigstore/rekor/pkg/types/hashedrekord/v0.0.1"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/testing/ca"
 	"github.com/sigstore/sigstore-go/pkg/tlog"
@@ -44,6 +51,8 @@ type instance struct {
 	*ca.VirtualSigstore
 	root, intermediate *x509.Certificate
 	intermediateKey    *ecdsa.PrivateKey
+	// expired is another authority that the trust root names too; it may be nil.
+	expired *instance
 }
 
 func newInstance(t *testing.T, expired ...time.Duration) *instance {
@@ -86,6 +95,12 @@ func (i *instance) trustRoot(t *testing.T, withCertificateLog bool) string {
 		Root: i.root, Intermediates: []*x509.Certificate{i.intermediate}, URI: "https://fulcio.example",
 		ValidityPeriodStart: time.Now().Add(-5 * time.Hour),
 	}}
+	if i.expired != nil {
+		authorities = append(authorities, &root.FulcioCertificateAuthority{
+			Root: i.expired.root, Intermediates: []*x509.Certificate{i.expired.intermediate}, URI: "https://expired.example",
+			ValidityPeriodStart: time.Now().Add(-5 * time.Hour),
+		})
+	}
 	var certificateLogs map[string]*root.TransparencyLog
 	if withCertificateLog {
 		certificateLogs = withRawIDs(t, i.CTLogs())
@@ -181,14 +196,14 @@ func (h holder) bundle(t *testing.T, statement []byte, by witness) *protobundle.
 		b.VerificationMaterial.TlogEntries = []*protorekor.TransparencyLogEntry{h.entry(t, envelope, sig, by.at)}
 	}
 	if by.stamp {
-		b.VerificationMaterial.TimestampVerificationData = h.stamp(t, sig)
+		b.VerificationMaterial.TimestampVerificationData = h.instance.stampOver(t, sig)
 	}
 	return b
 }
 
-func (h holder) stamp(t *testing.T, over []byte) *protobundle.TimestampVerificationData {
+func (i *instance) stampOver(t *testing.T, over []byte) *protobundle.TimestampVerificationData {
 	t.Helper()
-	stamp, err := h.instance.TimestampResponse(over)
+	stamp, err := i.TimestampResponse(over)
 	must(t, err)
 	return &protobundle.TimestampVerificationData{Rfc3161Timestamps: []*protocommon.RFC3161SignedTimestamp{{SignedTimestamp: stamp}}}
 }
@@ -196,17 +211,62 @@ func (h holder) stamp(t *testing.T, over []byte) *protobundle.TimestampVerificat
 // entry in the log, with its promise and its proof.
 func (h holder) entry(t *testing.T, envelope *dsse.Envelope, sig []byte, at time.Time) *protorekor.TransparencyLogEntry {
 	t.Helper()
+	pem, err := cryptoutils.MarshalCertificateToPEM(h.certificate)
+	must(t, err)
+	raw, err := json.Marshal(envelope)
+	must(t, err)
+	return h.instance.logged(t, rekorBody(t, "dsse", raw, sig, pem), at)
+}
+
+// entryOf logs the envelope of a bundle that a key signed.
+func (i *instance) entryOf(t *testing.T, k key, b *protobundle.Bundle) *protorekor.TransparencyLogEntry {
+	t.Helper()
+	envelope := k.envelope(t, b.GetDsseEnvelope().GetPayload())
+	sig := b.GetDsseEnvelope().GetSignatures()[0].GetSig()
+	envelope.Signatures[0].Sig = encoded(sig)
+	raw, err := json.Marshal(envelope)
+	must(t, err)
+	return i.logged(t, rekorBody(t, "dsse", raw, sig, []byte(k.public)), time.Time{})
+}
+
+// logged is an entry with the log's promise and proof.
+func (i *instance) logged(t *testing.T, body []byte, at time.Time) *protorekor.TransparencyLogEntry {
+	t.Helper()
 	if at.IsZero() {
 		at = time.Now()
 	}
-	made, err := h.instance.GenerateTlogEntry(h.certificate, envelope, sig, at.Unix(), true)
+	promise, id := i.promise(t, body, at.Unix(), 0)
+	proof, err := i.GetInclusionProof(body)
 	must(t, err)
-	entry := made.TransparencyLogEntry()
-	promise, id := h.instance.promise(t, entry.CanonicalizedBody, entry.IntegratedTime, entry.LogIndex)
-	entry.LogId = &protocommon.LogId{KeyId: id}
-	entry.KindVersion = kindOf(t, entry.CanonicalizedBody)
-	entry.InclusionPromise = &protorekor.InclusionPromise{SignedEntryTimestamp: promise}
-	return entry
+	rootHash, err := hex.DecodeString(*proof.RootHash)
+	must(t, err)
+	return &protorekor.TransparencyLogEntry{
+		LogId: &protocommon.LogId{KeyId: id}, KindVersion: kindOf(t, body), IntegratedTime: at.Unix(), CanonicalizedBody: body,
+		InclusionPromise: &protorekor.InclusionPromise{SignedEntryTimestamp: promise},
+		InclusionProof: &protorekor.InclusionProof{
+			RootHash: rootHash, TreeSize: *proof.TreeSize, Checkpoint: &protorekor.Checkpoint{Envelope: *proof.Checkpoint},
+		},
+	}
+}
+
+// rekorBody is what Rekor keeps of a signature, in one of its kinds.
+func rekorBody(t *testing.T, kind string, artifact, sig, verifier []byte) []byte {
+	t.Helper()
+	sum := sha256.Sum256(artifact)
+	properties := types.ArtifactProperties{PublicKeyBytes: [][]byte{verifier}, PKIFormat: string(pki.X509), SignatureBytes: sig}
+	version := dsse_v001.APIVERSION
+	if kind == "hashedrekord" {
+		properties.ArtifactHash, version = hex.EncodeToString(sum[:]), hashedrekord_v001.APIVERSION
+	} else {
+		properties.ArtifactBytes = artifact
+	}
+	proposed, err := types.NewProposedEntry(t.Context(), kind, version, properties)
+	must(t, err)
+	entry, err := types.CreateVersionedEntry(proposed)
+	must(t, err)
+	body, err := types.CanonicalizeEntry(t.Context(), entry)
+	must(t, err)
+	return body
 }
 
 // promise of the log to include an entry.
