@@ -20,6 +20,7 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/cli/rollback"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/status"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/uninstall"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/verify"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/version"
 )
 
@@ -94,6 +95,7 @@ func NewCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		rollback.NewCommand(flags, streams),
 		status.NewCommand(flags, streams),
 		uninstall.NewCommand(flags, streams),
+		verify.NewCommand(flags, streams),
 		version.NewCommand(flags, streams),
 	)
 	return root

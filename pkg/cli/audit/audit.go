@@ -17,10 +17,12 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
+	"github.com/runeframeos/kubectl-rune/pkg/admission"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/connect"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/env"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/exit"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/report"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/verify/registries"
 	"github.com/runeframeos/kubectl-rune/pkg/policy"
 	"github.com/runeframeos/kubectl-rune/pkg/version"
 )
@@ -37,12 +39,18 @@ type Options struct {
 	FailOn        string
 	QPS           float32
 	Report        bool
+	// VerifyImages asks registries whether images satisfy the ImagePolicies of their environment.
+	VerifyImages bool
+	// Registries says how.
+	Registries registries.Source
 
 	// Clock is the real one but in tests.
 	Clock      clock.PassiveClock
 	connection *connect.Connection
 	kube       kubernetes.Interface
 	scope      scope
+	// images asks registries; nil where signatures are not verified.
+	images admission.Images
 	genericiooptions.IOStreams
 }
 
@@ -50,7 +58,10 @@ const long = `Judge what runs by the rules of the environments: every workload's
 up to its workload, and what the namespaces themselves hold.
 
 The namespace of the command is judged, with -A those of all environments, with --environment those of that one.
-Rules about a request (approval, access) and signatures are judged at admission only; the output names them.
+Rules about a request (approval, access) are judged at admission only; the output names them.
+
+Where an environment asks for signatures, the registries of all images are asked, with your own credentials and the pull
+secrets of each pod as far as you may read them. --verify-images=false asks none; the output names the rule then.
 
 Exit codes: 4 if a violation denies (or is of the degree that --fail-on names), 1 if something could not be read.
 The rest is judged and printed all the same.`
@@ -93,6 +104,8 @@ func NewCommand(flags *genericclioptions.ConfigFlags, streams genericiooptions.I
 	cmd.Flags().StringVar(&o.FailOn, "fail-on", "enforce", "exit with 4 on violations of this degree and stronger ones: enforce, warn or audit")
 	cmd.Flags().Float32Var(&o.QPS, "qps", defaultQPS, "requests per second at most")
 	cmd.Flags().BoolVar(&o.Report, "report", false, "write the findings into the cluster too, one report per namespace")
+	cmd.Flags().BoolVar(&o.VerifyImages, "verify-images", true, "judge signatures too: ask the registries of images, where an environment asks for signatures")
+	o.Registries.AddFlag(cmd)
 	o.Source.AddFlag(cmd)
 	// The only error is a flag that does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp))
@@ -124,7 +137,10 @@ func (o *Options) Complete(flags *genericclioptions.ConfigFlags) (err error) {
 	if o.kube, err = kubernetes.NewForConfig(config); err != nil {
 		return fmt.Errorf("making client: %w", err)
 	}
-	return nil
+	if o.VerifyImages {
+		o.images, err = o.Registries.Images(o.connection)
+	}
+	return err
 }
 
 // Validate checks the flags.
@@ -166,6 +182,9 @@ func (o *Options) judge(ctx context.Context) (*report.Report, error) {
 	a := &auditor{
 		client: o.kube.Discovery().RESTClient(), groups: &groups{discovery: o.kube.Discovery()}, compiler: compiler,
 		clock: o.Clock, tell: progress.tell, rulesets: map[string]*policy.Ruleset{},
+	}
+	if err := o.verifyImages(ctx, a, targets); err != nil {
+		return nil, err
 	}
 	found := &report.Report{Help: help()}
 	byNamespace := map[string][]report.Result{}

@@ -13,12 +13,16 @@ import (
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/report"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/verify/registries"
 	"github.com/runeframeos/kubectl-rune/pkg/policy"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/namespace"
 )
 
-// deferred are the rules about a request and not about an object, and signatures, which need the registry.
-func deferred() []policy.Rule {
+// deferred are the rules about a request and not about an object, and signatures where no registry is asked.
+func (a *auditor) deferred() []policy.Rule {
+	if a.images != nil {
+		return []policy.Rule{policy.RuleApproval, policy.RuleAccess}
+	}
 	return []policy.Rule{policy.RuleApproval, policy.RuleAccess, policy.RuleSignatures}
 }
 
@@ -33,6 +37,8 @@ type auditor struct {
 	// problems are what could not be read.
 	problems []report.Problem
 	rulesets map[string]*policy.Ruleset
+	// images are nil where no registry is asked.
+	images *registries.Facts
 }
 
 // note remembers a list that the API server refused and lets the rest go on. Other errors are returned.
@@ -120,11 +126,11 @@ func (a *auditor) namespace(ctx context.Context, environment *v1alpha1.Environme
 		return nil, err
 	}
 	for _, k := range kinds {
-		if err := n.list(ctx, k, func(object *item) { n.workload(k, object) }); err != nil {
+		if err := n.list(ctx, k, func(object *item) { n.workload(ctx, k, object) }); err != nil {
 			return nil, err
 		}
 	}
-	if err := n.list(ctx, podKind(), n.pod); err != nil {
+	if err := n.list(ctx, podKind(), func(object *item) { n.pod(ctx, object) }); err != nil {
 		return nil, err
 	}
 	return n.rollup.results(), nil
@@ -132,7 +138,8 @@ func (a *auditor) namespace(ctx context.Context, environment *v1alpha1.Environme
 
 func (n *namespaceAudit) list(ctx context.Context, k kind, visit func(*item)) error {
 	number := 0
-	err := pages(ctx, n.client, k, n.name, func(object *item) error {
+	ahead := func(objects []*item) { n.ahead(ctx, k, objects) }
+	err := pages(ctx, n.client, k, n.name, ahead, func(object *item) error {
 		visit(object)
 		if number++; number%100 == 0 {
 			n.tell(k.String()+" in namespace "+n.name, number)
@@ -144,7 +151,7 @@ func (n *namespaceAudit) list(ctx context.Context, k kind, visit func(*item)) er
 }
 
 // workload judges a pod template, unless the object is represented by a controller that is judged itself.
-func (n *namespaceAudit) workload(k kind, object *item) {
+func (n *namespaceAudit) workload(ctx context.Context, k kind, object *item) {
 	named := n.object(k, object)
 	one := &workload{object: named, kind: k}
 	if controller := object.controller(); controller != nil {
@@ -157,12 +164,12 @@ func (n *namespaceAudit) workload(k kind, object *item) {
 		// What runs of the former are pods, and those are judged one by one; of the latter nothing runs.
 		return
 	}
-	path, verdict, err := n.judge(k, object, v1alpha1.ExemptedWorkload{Kind: named.Kind, Name: named.Name})
+	path, verdict, err := n.judge(ctx, k, object, v1alpha1.ExemptedWorkload{Kind: named.Kind, Name: named.Name})
 	one.result = n.rollup.add(named, path, verdict, err)
 }
 
 // pod judges a pod as it is and rolls it up to its workload.
-func (n *namespaceAudit) pod(object *item) {
+func (n *namespaceAudit) pod(ctx context.Context, object *item) {
 	k := podKind()
 	named := n.object(k, object)
 	runs, err := object.runs()
@@ -178,7 +185,7 @@ func (n *namespaceAudit) pod(object *item) {
 	if root != nil {
 		exempted = append(exempted, v1alpha1.ExemptedWorkload{Kind: root.object.Kind, Name: root.object.Name})
 	}
-	_, verdict, err := n.judge(k, object, exempted...)
+	_, verdict, err := n.judge(ctx, k, object, exempted...)
 	if root == nil {
 		n.rollup.add(named, "", verdict, err).pods = 1
 		return
@@ -191,19 +198,25 @@ func (n *namespaceAudit) object(k kind, object *item) report.Object {
 }
 
 // judge returns the path of the pod template beside the verdict. The error tells that the object cannot be judged.
-func (n *namespaceAudit) judge(k kind, object *item, exempted ...v1alpha1.ExemptedWorkload) (string, policy.Verdict, error) {
+func (n *namespaceAudit) judge(ctx context.Context, k kind, object *item, exempted ...v1alpha1.ExemptedWorkload) (string, policy.Verdict, error) {
 	subject, err := n.rules.NewSubject(k.GroupKind(), object.raw)
+	if err != nil {
+		return "", policy.Verdict{}, err
+	}
+	subject.Namespace = n.name
+	images, err := n.images.Of(ctx, n.rules, subject)
 	if err != nil {
 		return "", policy.Verdict{}, err
 	}
 	verdict := n.rules.Evaluate(policy.Input{
 		Subject: subject,
 		Facts: policy.Facts{
+			Images:       images,
 			Surroundings: n.surroundings,
 			Exemptions:   exemptionsFor(n.exemptions, exempted...),
 			Now:          n.clock.Now(),
 		},
-		Deferred: append(deferred(), n.unknown...),
+		Deferred: append(n.deferred(), n.unknown...),
 	})
 	verdict.Deferred = slices.DeleteFunc(verdict.Deferred, func(rule policy.Rule) bool { return slices.Contains(n.unknown, rule) })
 	return subject.TemplatePath, verdict, nil

@@ -169,7 +169,7 @@ func BenchmarkTenThousandPods(b *testing.B) {
 	l := &large{}
 	server := httptest.NewServer(l)
 	defer server.Close()
-	config := configuration(b, shop)
+	config := configured(b, shop)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := l.options(b, server.URL, config).judge(b.Context()); err != nil {

@@ -73,9 +73,9 @@ type page struct {
 	Items    []json.RawMessage `json:"items"`
 }
 
-// pages lists a kind in a namespace page by page and visits each object once. A list whose continue token
+// pages lists a kind in a namespace page by page and visits each object once; ahead sees all of a page before. A list whose continue token
 // expired begins anew, and what was visited is left out then. The JSON is only valid during the visit.
-func pages(ctx context.Context, client rest.Interface, k kind, namespace string, visit func(*item) error) error {
+func pages(ctx context.Context, client rest.Interface, k kind, namespace string, ahead func([]*item), visit func(*item) error) error {
 	seen := map[types.UID]bool{}
 	next, restarts := "", 0
 	for {
@@ -87,20 +87,12 @@ func pages(ctx context.Context, client rest.Interface, k kind, namespace string,
 		if err != nil {
 			return err
 		}
-		for _, raw := range current.Items {
-			object := &item{raw: raw}
-			if err := json.Unmarshal(raw, object); err != nil {
-				return fmt.Errorf("decoding the list of %s in namespace %q: %w", k, namespace, err)
-			}
-			if uid := object.Metadata.UID; uid != "" {
-				if seen[uid] {
-					continue
-				}
-				seen[uid] = true
-			}
-			if object.Kind == "" {
-				object.raw = typed(raw, k.GroupVersionKind)
-			}
+		objects, err := current.objects(k, namespace, seen)
+		if err != nil {
+			return err
+		}
+		ahead(objects)
+		for _, object := range objects {
 			if err := visit(object); err != nil {
 				return err
 			}
@@ -109,6 +101,28 @@ func pages(ctx context.Context, client rest.Interface, k kind, namespace string,
 			return nil
 		}
 	}
+}
+
+// objects decodes those of a page that were not seen before.
+func (p *page) objects(k kind, namespace string, seen map[types.UID]bool) ([]*item, error) {
+	objects := make([]*item, 0, len(p.Items))
+	for _, raw := range p.Items {
+		object := &item{raw: raw}
+		if err := json.Unmarshal(raw, object); err != nil {
+			return nil, fmt.Errorf("decoding the list of %s in namespace %q: %w", k, namespace, err)
+		}
+		if uid := object.Metadata.UID; uid != "" {
+			if seen[uid] {
+				continue
+			}
+			seen[uid] = true
+		}
+		if object.Kind == "" {
+			object.raw = typed(raw, k.GroupVersionKind)
+		}
+		objects = append(objects, object)
+	}
+	return objects, nil
 }
 
 func onePage(ctx context.Context, client rest.Interface, k kind, namespace, next string) (*page, error) {

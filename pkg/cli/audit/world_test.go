@@ -125,13 +125,13 @@ func (s *apiServer) serve(environment string) (o *Options, stdout, stderr *bytes
 	}
 	streams, _, stdout, stderr := genericiooptions.NewTestIOStreams()
 	return &Options{
-		Source: env.Source{Config: configuration(s.t, environment)}, Output: string(report.JSON), FailOn: "enforce", QPS: defaultQPS,
+		Source: env.Source{Config: configured(s.t, environment)}, Output: string(report.JSON), FailOn: "enforce", QPS: defaultQPS,
 		Clock: clocktesting.NewFakePassiveClock(now()), kube: kube, IOStreams: streams,
 	}, stdout, stderr
 }
 
-// configuration is a directory that holds an Environment.
-func configuration(t testing.TB, environment string) string {
+// configured is a directory that holds an Environment.
+func configured(t testing.TB, environment string) string {
 	t.Helper()
 	directory := t.TempDir()
 	if err := os.WriteFile(filepath.Join(directory, "environment.yaml"), []byte(environment), 0o600); err != nil {

@@ -11,11 +11,13 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/utils/clock"
 
+	"github.com/runeframeos/kubectl-rune/pkg/admission"
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/connect"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/exit"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/manifest"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/report"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/verify/registries"
 	"github.com/runeframeos/kubectl-rune/pkg/version"
 )
 
@@ -46,6 +48,10 @@ type Options struct {
 	AllowSkipped bool
 	// Validate says what is done about unknown fields.
 	Validate Validation
+	// VerifyImages asks registries whether images satisfy the ImagePolicies of their environment.
+	VerifyImages bool
+	// Registries says how.
+	Registries registries.Source
 
 	// Version of the program, for formats that name their tool.
 	Version string
@@ -53,7 +59,9 @@ type Options struct {
 
 	// connection is nil where the environments come from files.
 	connection *connect.Connection
-	threshold  v1alpha1.Enforcement
+	// images asks registries; nil where signatures are not verified.
+	images    admission.Images
+	threshold v1alpha1.Enforcement
 	genericiooptions.IOStreams
 }
 
@@ -63,8 +71,10 @@ Objects are read from files, directories (-R: those below too; hidden ones are l
 and kustomizations (-k). The environment is the one that an object's namespace belongs to, or --environment. It comes
 from --config, and then no cluster and no network is needed, or from the cluster of the current context.
 
-Judged at admission only, and named in the output: approval, access and signatures. Exemptions are not known here.
-PodDisruptionBudgets and HorizontalPodAutoscalers are looked for among the manifests, not in a cluster.
+Judged at admission only, and named in the output: approval and access, and signatures unless --verify-images asks the
+registries, with your own credentials and, where there is a cluster, the pull secrets of each object as far as you may
+read them. Exemptions are not known here. PodDisruptionBudgets and HorizontalPodAutoscalers are looked for among the
+manifests, not in a cluster.
 
 What the API server sets where a manifest is silent is set first. LimitRanges of a cluster are not known.
 
@@ -79,6 +89,9 @@ const example = `  # Judge a directory by the Environments in files, without a c
 
   # Judge the output of another tool by the environments of the cluster
   helm template web chart/ | kubectl rune check -f - -n shop-prod
+
+  # Verify the images too: --config holds ImagePolicies beside the Environments
+  kubectl rune check -f manifests/ --config environments/ --verify-images
 
   # Fail on warnings too
   kubectl rune check -R -f . --config environments/ --fail-on warn`
@@ -123,11 +136,13 @@ func (o *Options) addFlags(cmd *cobra.Command) {
 	f.StringSliceVarP(&o.Manifests.Kustomizations, "kustomize", "k", nil, "directory that holds a kustomization file; repeatable")
 	f.BoolVarP(&o.Manifests.Recursive, "recursive", "R", false, "read the directories below those of -f too")
 	f.StringVarP(&o.Environment, "environment", "e", "", "judge everything by this Environment; default: that of each object's namespace")
-	f.StringSliceVar(&o.Config, "config", nil, "directory or file with Environments; repeatable; default: the cluster's")
+	f.StringSliceVar(&o.Config, "config", nil, "directory or file with Environments and ImagePolicies; repeatable; default: the cluster's")
 	f.StringVarP((*string)(&o.Output), "output", "o", string(o.Output), "output format: "+strings.Join(report.Formats(), ", "))
 	f.StringVar(&o.FailOn, "fail-on", o.FailOn, "weakest enforcement whose violations give exit code 4: enforce, warn or audit")
 	f.BoolVar(&o.AllowSkipped, "allow-skipped", false, "do not fail where objects with pods are in no environment or of an undeclared kind")
 	f.StringVar((*string)(&o.Validate), "validate", string(o.Validate), "what to do about fields that Kubernetes does not know: strict, warn or ignore")
+	f.BoolVar(&o.VerifyImages, "verify-images", false, "judge signatures too: ask the registries of images, by the ImagePolicies beside the Environments")
+	o.Registries.AddFlag(cmd)
 	// The only error is a flag that does not exist.
 	_ = cmd.MarkFlagFilename("filename", "yaml", "yml", "json")
 	_ = cmd.MarkFlagDirname("kustomize")
@@ -156,6 +171,9 @@ func (o *Options) Validated() error {
 	default:
 		errs = append(errs, fmt.Errorf("--validate %s is unknown: write strict, warn or ignore", o.Validate))
 	}
+	if o.Registries.File != "" && !o.VerifyImages {
+		errs = append(errs, errors.New("--registries goes with --verify-images: without it no registry is asked"))
+	}
 	return errors.Join(errs...)
 }
 
@@ -166,7 +184,7 @@ func (o *Options) Complete(flags *genericclioptions.ConfigFlags) error {
 		o.Namespace = *flags.Namespace
 	}
 	if len(o.Config) > 0 {
-		return nil
+		return o.completeImages()
 	}
 	connection, err := connect.Open(flags, o.ErrOut)
 	if errors.Is(err, connect.ErrNoCluster) {
@@ -176,7 +194,15 @@ func (o *Options) Complete(flags *genericclioptions.ConfigFlags) error {
 		return err
 	}
 	o.connection, o.Namespace = connection, connection.Namespace
-	return nil
+	return o.completeImages()
+}
+
+// completeImages opens the way to registries where they are asked.
+func (o *Options) completeImages() (err error) {
+	if o.VerifyImages {
+		o.images, err = o.Registries.Images(o.connection)
+	}
+	return err
 }
 
 // Run reads, judges and reports.

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
 
+	"github.com/runeframeos/kubectl-rune/pkg/cli/configuration"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/manifest"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/report"
 )
@@ -19,7 +20,7 @@ const virtualName = "object.json"
 // configuration checks an Environment or ImagePolicy as the API server and the webhook would: by its schema, and whether its
 // rules compile.
 func (w *world) configuration(ctx context.Context, object *manifest.Object) []report.Invalid {
-	set, err := w.loader.Load(ctx, oneFile{name: virtualName, content: object.JSON})
+	set, err := w.loader.Load(ctx, configuration.OneFile{Name: virtualName, Content: object.JSON})
 	if err != nil {
 		return inFields(err)
 	}

@@ -2,11 +2,8 @@ package check
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,61 +13,33 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/configuration"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/connect"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/files"
 )
 
-// environments reads those of --config, else those of the cluster. Two files may not hold one of the same name.
-func (o *Options) environments(ctx context.Context, loader *files.Loader) ([]v1alpha1.Environment, error) {
+// settings reads the Environments of --config, else those of the cluster, and where signatures are verified the
+// ImagePolicies too.
+func (o *Options) settings(ctx context.Context, loader *files.Loader) (*files.Set, error) {
 	if o.connection != nil {
-		return o.connection.Environments(ctx)
-	}
-	var all []v1alpha1.Environment
-	var errs []error
-	origin := map[string]string{}
-	for _, path := range o.Config {
-		found, err := load(ctx, loader, path)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+		set := &files.Set{}
+		var err error
+		if set.Environments, err = o.connection.Environments(ctx); err != nil {
+			return nil, err
 		}
-		for i := range found {
-			name := found[i].Name
-			if first, twice := origin[name]; twice {
-				errs = append(errs, fmt.Errorf("reading --config: Environment %q stands in %s and in %s", name, first, path))
-			}
-			origin[name] = path
+		if o.VerifyImages {
+			set.ImagePolicies, err = o.connection.ImagePolicies(ctx)
 		}
-		all = append(all, found...)
+		return set, err
 	}
-	if err := errors.Join(errs...); err != nil {
+	set, err := configuration.Read(ctx, loader, o.Config)
+	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
+	if len(set.Environments) == 0 {
 		return nil, fmt.Errorf("--config %s holds no Environment", strings.Join(o.Config, ", "))
 	}
-	return all, nil
-}
-
-// load reads the Environments of a directory or of one file.
-func load(ctx context.Context, loader *files.Loader, path string) ([]v1alpha1.Environment, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading --config: %w", err)
-	}
-	directory, where := os.DirFS(path), path
-	if !info.IsDir() {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("reading --config: %w", err)
-		}
-		directory, where = oneFile{name: filepath.Base(path), content: content}, filepath.Dir(path)
-	}
-	set, err := loader.Load(ctx, directory)
-	if err != nil {
-		return nil, fmt.Errorf("reading --config in %s:\n%w", where, err)
-	}
-	return set.Environments, nil
+	return set, nil
 }
 
 // named picks an Environment; without one of that name it tells those that there are.

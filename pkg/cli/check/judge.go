@@ -26,8 +26,11 @@ type question struct {
 	skipped bool
 }
 
-// deferred are the rules that are about a request, or need a registry.
-func deferred() []policy.Rule {
+// deferred are the rules that are about a request, or need a registry that is not asked.
+func (o *Options) deferred() []policy.Rule {
+	if o.VerifyImages {
+		return []policy.Rule{policy.RuleApproval, policy.RuleAccess}
+	}
 	return []policy.Rule{policy.RuleApproval, policy.RuleAccess, policy.RuleSignatures}
 }
 
@@ -171,10 +174,15 @@ func (o *Options) answer(ctx context.Context, w *world, q question) report.Resul
 		return result
 	}
 	subject.Namespace = q.namespace
+	images, err := w.images.Of(ctx, q.ruleset, subject)
+	if err != nil {
+		result.Err = err
+		return result
+	}
 	result.Verdict = q.ruleset.Evaluate(policy.Input{
 		Subject:  subject,
-		Facts:    policy.Facts{Surroundings: w.surroundings(q.namespace), Now: o.Clock.Now()},
-		Deferred: deferred(),
+		Facts:    policy.Facts{Images: images, Surroundings: w.surroundings(q.namespace), Now: o.Clock.Now()},
+		Deferred: o.deferred(),
 		Arriving: true,
 	})
 	return result

@@ -13,6 +13,7 @@ import (
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/cli/manifest"
+	"github.com/runeframeos/kubectl-rune/pkg/cli/verify/registries"
 	"github.com/runeframeos/kubectl-rune/pkg/policy"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/files"
 )
@@ -31,6 +32,8 @@ type world struct {
 	around map[string]*policy.Surroundings
 	// rulesets by environment.
 	rulesets map[string]*policy.Ruleset
+	// images are nil where signatures are not verified.
+	images *registries.Facts
 }
 
 func (o *Options) newWorld(ctx context.Context, set *manifest.Set) (*world, error) {
@@ -49,9 +52,15 @@ func (o *Options) newWorld(ctx context.Context, set *manifest.Set) (*world, erro
 			return nil, err
 		}
 	}
-	environments, err := o.environments(ctx, w.loader)
+	settings, err := o.settings(ctx, w.loader)
 	if err != nil {
 		return nil, err
+	}
+	environments := settings.Environments
+	if o.VerifyImages {
+		if w.images, err = registries.NewFacts(o.images, settings.ImagePolicies, o.Clock, o.connection != nil); err != nil {
+			return nil, err
+		}
 	}
 	if o.connection == nil {
 		if err := w.compile(environments); err != nil {

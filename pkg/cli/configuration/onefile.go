@@ -1,29 +1,29 @@
-package check
+package configuration
 
 import (
 	"io/fs"
 )
 
-// oneFile is a directory with one file, for a reader of directories.
-type oneFile struct {
-	name    string
-	content []byte
+// OneFile is a directory with one file, for a reader of directories.
+type OneFile struct {
+	Name    string
+	Content []byte
 }
 
 // Open implements fs.FS. Readers use ReadDir and ReadFile.
-func (o oneFile) Open(name string) (fs.File, error) {
+func (o OneFile) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 }
 
 // ReadDir implements fs.ReadDirFS.
-func (o oneFile) ReadDir(string) ([]fs.DirEntry, error) { return []fs.DirEntry{entry(o.name)}, nil }
+func (o OneFile) ReadDir(string) ([]fs.DirEntry, error) { return []fs.DirEntry{entry(o.Name)}, nil }
 
 // ReadFile implements fs.ReadFileFS.
-func (o oneFile) ReadFile(name string) ([]byte, error) {
-	if name != o.name {
+func (o OneFile) ReadFile(name string) ([]byte, error) {
+	if name != o.Name {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	return o.content, nil
+	return o.Content, nil
 }
 
 // entry is a regular file in a directory.
