@@ -152,6 +152,24 @@ func TestTokensAreExchangedOnceAndRenewed(t *testing.T) {
 	}
 }
 
+func TestNamespacesWithoutTheirOwnCredentialsShareTokens(t *testing.T) {
+	s := newServer(t)
+	ref := s.push(t, "team/web", "v1")
+	tokens := &tokenServer{passwords: map[string]string{"own": "one", "theirs": "one"}}
+	s.demandToken(s.URL+"/token", "one", tokens)
+	secrets := &cluster{}
+	secrets.set("c", nil, pullSecret("pull", s.host(), "theirs"))
+	client := newClient(t, registry.Config{Keychain: keychain{s.host(): "own"}, Secrets: secrets})
+	for _, namespace := range []string{"", "a", "b", "a", "c", "c"} {
+		if err := client.Exists(t.Context(), registry.Access{Namespace: namespace}, ref); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if tokens.count() != 2 {
+		t.Errorf("%d tokens were asked for, want one of the own credentials and one of namespace c", tokens.count())
+	}
+}
+
 func TestATokenThatExpiresIsRenewedAtOnce(t *testing.T) {
 	s := newServer(t)
 	ref := s.push(t, "team/web", "v1")

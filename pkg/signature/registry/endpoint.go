@@ -77,6 +77,8 @@ func newEndpoint(c *Client, host string) (*endpoint, error) {
 		IdleConnTimeout:        90 * time.Second,
 		TLSHandshakeTimeout:    dialTimeout,
 		MaxResponseHeaderBytes: maxHeader,
+		// A connection that went dead without a word must not be used for ever.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: dialTimeout},
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
 			RootCAs:            set.roots,
@@ -158,6 +160,9 @@ func (e *endpoint) try(ctx context.Context, work func(context.Context) error) (t
 	// A body that is cut off by the time bound fails in many words.
 	if err != nil && bounded.Err() != nil && statusOf(err) == 0 && !errors.As(err, new(*answerError)) {
 		err = errors.Join(bounded.Err(), err)
+	}
+	if isTimeout(err) {
+		e.pool.CloseIdleConnections()
 	}
 	result := judge(err)
 	if result == failing && ctx.Err() != nil && e.clock.Since(began) < blamePatience {

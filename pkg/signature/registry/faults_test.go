@@ -167,6 +167,33 @@ func TestARegistryThatHangs(t *testing.T) {
 	}
 }
 
+func TestARegistryThatHangsIsNotAskedForLong(t *testing.T) {
+	s := newServer(t)
+	ref := s.push(t, "team/web", "v1")
+	clock := clocktesting.NewFakeClock(time.Now())
+	client := newClient(t, registry.Config{RequestTimeout: 50 * time.Millisecond, Clock: clock})
+	s.answer(func(_ http.ResponseWriter, request *http.Request) bool {
+		<-request.Context().Done()
+		return true
+	})
+	for range 3 {
+		failure(t, client.Exists(t.Context(), registry.Access{}, ref))
+	}
+	s.requests()
+	failed := failure(t, client.Exists(t.Context(), registry.Access{}, ref))
+	if !strings.Contains(failed.Cause, "did not answer in time (after several failures it is not asked again for 1s)") {
+		t.Errorf("cause = %q", failed.Cause)
+	}
+	if got := s.requests(); len(got) > 0 {
+		t.Errorf("the registry was asked %q while it is left alone", got)
+	}
+	s.answer(nil)
+	clock.Step(time.Second)
+	if err := client.Exists(t.Context(), registry.Access{}, ref); err != nil {
+		t.Errorf("after it recovered: %v", err)
+	}
+}
+
 func TestABodyThatHangsIsBounded(t *testing.T) {
 	s := newServer(t)
 	ref := s.push(t, "team/web", "v1")

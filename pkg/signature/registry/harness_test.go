@@ -108,7 +108,7 @@ func (s *server) requests() []string {
 }
 
 // push writes an image under a tag and returns its reference by digest.
-func (s *server) push(t *testing.T, repository, tag string) image.Reference {
+func (s *server) push(t testing.TB, repository, tag string) image.Reference {
 	t.Helper()
 	img, err := random.Image(256, 1)
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *server) push(t *testing.T, repository, tag string) image.Reference {
 	return s.write(t, repository, tag, img)
 }
 
-func (s *server) write(t *testing.T, repository, tag string, img v1.Image) image.Reference {
+func (s *server) write(t testing.TB, repository, tag string, img v1.Image) image.Reference {
 	t.Helper()
 	target, err := name.NewTag(s.host() + "/" + repository + ":" + tag)
 	if err != nil {
@@ -164,7 +164,7 @@ func (s *server) refer(t *testing.T, subject image.Reference, artifactType, cont
 	return digest.String()
 }
 
-func (s *server) reference(t *testing.T, rest string) image.Reference {
+func (s *server) reference(t testing.TB, rest string) image.Reference {
 	t.Helper()
 	return parse(t, s.host()+"/"+rest)
 }
@@ -183,7 +183,7 @@ func (d direct) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-func parse(t *testing.T, text string) image.Reference {
+func parse(t testing.TB, text string) image.Reference {
 	t.Helper()
 	ref, err := image.Parse(text)
 	if err != nil {

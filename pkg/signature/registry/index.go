@@ -44,7 +44,7 @@ func readIndex(body io.Reader, limit int64, each func(Descriptor)) (oversized in
 		_, err = r.value(first)
 		return err
 	})
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = &answerError{cause: "sent a list of referrers that ends early", err: err}
 	}
 	return r.oversized, r.read, err

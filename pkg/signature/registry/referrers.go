@@ -89,7 +89,7 @@ func (s *session) listed(ctx context.Context, digest string, keep func(Descripto
 	next := s.url("referrers", digest)
 	for page := 0; next != nil; page++ {
 		if page == maxPages || left == 0 || (page > 0 && len(found.Descriptors) >= limit) {
-			found.Omitted++
+			found.Omitted = max(found.Omitted, 1)
 			break
 		}
 		current := next

@@ -21,6 +21,8 @@ const (
 	sessionLife = 5 * time.Minute
 	// maxRedirects of one request: to a storage, or to a registry's regional host.
 	maxRedirects = 5
+	// flightRequests is how many requests beginning a session takes: it is bounded by the time of as many.
+	flightRequests = 3
 )
 
 // session asks one repository of one registry with one asker's credentials.
@@ -149,7 +151,7 @@ func fly[T any](ctx context.Context, e *endpoint, key string, work func(context.
 				err = fmt.Errorf("reading an answer of registry %q: %v", e.registry, cause)
 			}
 		}()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.client.config.RequestTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flightRequests*e.client.config.RequestTimeout)
 		defer cancel()
 		return work(ctx)
 	})
