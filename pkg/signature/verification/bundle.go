@@ -29,13 +29,17 @@ const (
 // wrong both ways, so that it only decides what is fetched. That it is a signature is what cosign 2 says of every
 // attestation that it makes by a signing configuration, so that means nothing.
 func kindOf(d registry.Descriptor, wanted func(string) bool) (certain, possible bool) {
-	if hint := d.Annotations[annotationBundlePredicate]; hint != "" && hint != signaturePredicate && !wanted(hint) {
+	hint := d.Annotations[annotationBundlePredicate]
+	if hint != "" && hint != signaturePredicate && !wanted(hint) {
 		return false, false
 	}
 	if strings.HasPrefix(d.ArtifactType, bundleType) {
 		return true, true
 	}
-	return false, d.ArtifactType == "" || d.ArtifactType == emptyType
+	// Registries that report the type of the configuration call cosign's bundles empty. The annotation tells them
+	// from the many others that such a registry calls so.
+	untyped := d.ArtifactType == "" || d.ArtifactType == emptyType
+	return untyped && hint != "", untyped
 }
 
 // choice keeps the referrers that may be bundles, a bounded number of each kind, so that ones of no type do not crowd
