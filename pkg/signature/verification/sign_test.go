@@ -209,3 +209,14 @@ func marshal(t *testing.T, bundle *protobundle.Bundle) []byte {
 	must(t, err)
 	return raw
 }
+
+// pae is what an envelope's signature is over.
+func pae(payload []byte) []byte { return dsse.PAE("application/vnd.in-toto+json", payload) }
+
+// entrySignature is the one signature of an envelope.
+func (k key) entrySignature(t *testing.T, envelope *dsse.Envelope) []byte {
+	t.Helper()
+	sig, err := base64.StdEncoding.DecodeString(envelope.Signatures[0].Sig)
+	must(t, err)
+	return sig
+}

@@ -168,6 +168,10 @@ func (i *instance) certify(t *testing.T, who identity, from time.Time) holder {
 		must(t, err)
 		template.ExtraExtensions = append(template.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, arc}, Value: der})
 	}
+	if who.issuer != "" {
+		// Fulcio writes the issuer twice; the elder form is no DER.
+		template.ExtraExtensions = append(template.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 1}, Value: []byte(who.issuer)})
+	}
 	certificate := issue(t, template, i.intermediate, private.Public(), i.intermediateKey)
 	return holder{key: keyOf(t, signer, private.Public()), certificate: certificate, instance: i}
 }
