@@ -1,5 +1,5 @@
 // Package configuration says what is wrong with an Environment or an ImagePolicy beyond what the schema of its
 // kind can say. The webhook refuses such an object, and whoever reads files refuses it in the same words.
 //
-// It is pure, and does not compile rules: policy.Compiler does.
+// It is pure. It compiles ImagePolicies, but not the rules of Environments: policy.Compiler does.
 package configuration
