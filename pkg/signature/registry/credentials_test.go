@@ -199,6 +199,20 @@ func TestATokenServerThatRefusesOrFailsIsNoAnswer(t *testing.T) {
 			if failed := failure(t, err); failed.Status != status {
 				t.Errorf("error = %+v", failed)
 			}
+			// The same where a token must be renewed.
+			client := newClient(t, registry.Config{})
+			s.demandToken(s.URL+"/token", "one", &tokenServer{passwords: map[string]string{"": "one"}})
+			if err := client.Exists(t.Context(), registry.Access{}, ref); err != nil {
+				t.Fatal(err)
+			}
+			s.demandToken(s.URL+"/token", "two", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+			err = client.Exists(t.Context(), registry.Access{}, ref)
+			if failed := failure(t, err); failed.Status != status {
+				t.Errorf("at the renewal: %+v", failed)
+			}
+			if told := strings.Contains(err.Error(), "when asked for a token"); told != (status != 401) {
+				t.Errorf("error = %q", err)
+			}
 		})
 	}
 }

@@ -60,7 +60,9 @@ func (e *answerError) Unwrap() error { return e.err }
 type sessionError struct {
 	// note tells of pull secrets that could not be used.
 	note string
-	err  error
+	// token is set where it was asked for a token, which another host may hand out.
+	token bool
+	err   error
 }
 
 func (e *sessionError) Error() string { return e.err.Error() }

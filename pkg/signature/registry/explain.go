@@ -30,7 +30,7 @@ func explain(registry, note string, err error) error {
 		return &absentError{registry: registry, note: note}
 	}
 	result := &Error{Registry: registry, Cause: words(err), Status: statusOf(err), err: err}
-	if result.Status == http.StatusUnauthorized || result.Status == http.StatusForbidden {
+	if isRefusal(result.Status) {
 		result.Cause += note
 	}
 	var paused *pausedError
@@ -55,6 +55,7 @@ func seconds(d time.Duration) time.Duration {
 
 // words is the cause without the URL, which may hold a storage's signature.
 func words(err error) string {
+	var session *sessionError
 	var certificate *tls.CertificateVerificationError
 	var credentials *credentialsError
 	var answer *answerError
@@ -69,6 +70,8 @@ func words(err error) string {
 		return fmt.Sprintf("cannot be reached: %s", certificate)
 	case errors.As(err, &credentials):
 		return credentials.Error()
+	case errors.As(err, &session) && session.token && !isRefusal(status) && status != 0:
+		return statusWords(status) + " when asked for a token"
 	case status == http.StatusNotFound:
 		return "answers 404 Not Found where every registry says that it is one, so that something else answers for it"
 	case status != 0:
@@ -83,10 +86,14 @@ func words(err error) string {
 	return fmt.Sprintf("cannot be asked: %s", err)
 }
 
+func isRefusal(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
 func statusWords(code int) string {
 	status := fmt.Sprintf("%d %s", code, http.StatusText(code))
 	switch {
-	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+	case isRefusal(code):
 		return fmt.Sprintf("refuses access (%s): it needs credentials that were not given, or has no such repository", status)
 	case code == http.StatusTooManyRequests:
 		return fmt.Sprintf("throttles requests (%s)", status)

@@ -136,6 +136,7 @@ func TestATransientFailureIsTriedAgain(t *testing.T) {
 }
 
 func TestARegistryThatHangs(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	ref := s.push(t, "team/web", "v1")
 	s.answer(func(_ http.ResponseWriter, request *http.Request) bool {
@@ -168,10 +169,11 @@ func TestARegistryThatHangs(t *testing.T) {
 }
 
 func TestARegistryThatHangsIsNotAskedForLong(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	ref := s.push(t, "team/web", "v1")
 	clock := clocktesting.NewFakeClock(time.Now())
-	client := newClient(t, registry.Config{RequestTimeout: 50 * time.Millisecond, Clock: clock})
+	client := newClient(t, registry.Config{RequestTimeout: 500 * time.Millisecond, Clock: clock})
 	s.answer(func(_ http.ResponseWriter, request *http.Request) bool {
 		<-request.Context().Done()
 		return true

@@ -67,6 +67,7 @@ func TestAMirrorIsAskedFirst(t *testing.T) {
 }
 
 func TestTheRegistryIsAskedWhereItsMirrorDoesNotHelp(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(http.ResponseWriter, *http.Request) bool{
 		"lacks it":          func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(404); return true },
 		"fails":             func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(503); return true },
@@ -81,7 +82,7 @@ func TestTheRegistryIsAskedWhereItsMirrorDoesNotHelp(t *testing.T) {
 			mirror.answer(func(w http.ResponseWriter, request *http.Request) bool {
 				return request.URL.Path != "/v2/" && fault(w, request)
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			manifest, err := newClient(t, config).Manifest(ctx, registry.Access{}, ref)
 			if err != nil || manifest.Digest != ref.Digest {

@@ -84,7 +84,7 @@ func (e *endpoint) begin(ctx context.Context, access Access, repository string) 
 	var token *transport.Token
 	if strings.EqualFold(challenge.Scheme, "bearer") {
 		if token, err = e.token(ctx, auth, target, challenge); err != nil {
-			return nil, &sessionError{note: note, err: err}
+			return nil, &sessionError{note: note, token: true, err: err}
 		}
 	}
 	authenticated, err := transport.FromToken(e.registry, auth, e.connections, challenge, token)
@@ -202,6 +202,9 @@ func (s *session) do(ctx context.Context, method string, target *url.URL, accept
 			request.Header.Add("Accept", mediaType)
 		}
 		response, err := s.http.Do(request)
+		if err != nil && statusOf(err) != 0 { // A token server's, which was asked for a new token.
+			return &sessionError{note: s.note, token: true, err: err}
+		}
 		if err != nil {
 			return err
 		}
@@ -216,7 +219,7 @@ func (s *session) do(ctx context.Context, method string, target *url.URL, accept
 			return failed
 		}
 	}
-	if status := statusOf(err); status == http.StatusUnauthorized || status == http.StatusForbidden {
+	if isRefusal(statusOf(err)) {
 		s.ended.Store(true)
 	}
 	return err
