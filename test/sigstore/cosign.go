@@ -151,25 +151,38 @@ func (s *Sigstore) bundleFlags(o SignOptions, witnessed bool) []string {
 	return append(args, "--signing-config", s.offline)
 }
 
-// CosignVerify asks the cosign that signs whether the image has a bundle by the signer, and returns its
-// words where it has none. It knows bundles only.
+// CosignVerify asks the cosign that signs whether the image is signed by the signer, in the format and with the
+// witnesses of the options, and returns its words where it is not.
 func (s *Sigstore) CosignVerify(t testing.TB, o SignOptions) error {
 	t.Helper()
 	o = o.withDefaults()
-	args := []string{"verify", "--new-bundle-format", "--trusted-root", s.path("trusted-root.json")}
+	return s.tryCosign(t, o.Cosign, append([]string{"verify"}, s.verification(o)...)...)
+}
+
+// CosignVerifyAttestation asks likewise whether there is an attestation of the type.
+func (s *Sigstore) CosignVerifyAttestation(t testing.TB, o AttestOptions) error {
+	t.Helper()
+	o.SignOptions = o.withDefaults()
+	return s.tryCosign(t, o.Cosign, append([]string{"verify-attestation", "--type", o.PredicateType}, s.verification(o.SignOptions)...)...)
+}
+
+// verification returns the arguments that say whom to trust, and the image.
+func (s *Sigstore) verification(o SignOptions) []string {
+	args := []string{"--trusted-root", s.path("trusted-root.json"), fmt.Sprintf("--new-bundle-format=%t", o.Format == Bundle)}
+	witnessed := o.Logged || o.Identity != nil
+	if witnessed && (o.Cosign == V2 || o.Format == Tag) {
+		args = append(args, "--use-signed-timestamps") // no log says the time
+	}
+	if !witnessed || o.Format == Tag {
+		args = append(args, "--insecure-ignore-tlog")
+	}
 	switch {
 	case o.Key != nil:
 		args = append(args, "--key", strings.TrimSuffix(o.Key.Private, ".key")+".pub")
-		if !o.Logged {
-			args = append(args, "--insecure-ignore-tlog")
-		}
 	default:
 		args = append(args, "--certificate-identity", o.Identity.Subject, "--certificate-oidc-issuer", o.Identity.Issuer)
 	}
-	if o.Cosign == V2 && (o.Logged || o.Identity != nil) {
-		args = append(args, "--use-signed-timestamps") // Rekor of version 2 says no time
-	}
-	return s.tryCosign(t, o.Cosign, append(args, o.Image.Name()+"@"+o.Image.Digest)...)
+	return append(args, o.Image.Name()+"@"+o.Image.Digest)
 }
 
 // cosign runs the program, and fails the test where that fails.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 	"github.com/runeframeos/kubectl-rune/test/sigstore"
 )
 
@@ -18,26 +19,40 @@ func TestCosignVerifiesWhatItSigned(t *testing.T) {
 		"with referrers": sigstore.RegistryWithReferrers(t), "without referrers": s.RegistryWithoutReferrers(t),
 	}
 	signers := map[string]sigstore.SignOptions{
-		"version 2, a key": {Cosign: sigstore.V2, Key: key}, "version 2, a workflow": {Cosign: sigstore.V2, Identity: &workflow},
-		"a key": {Key: key}, "a key with a log entry": {Key: key, Logged: true}, "a workflow": {Identity: &workflow},
+		"a key": {Key: key}, "a key with witnesses": {Key: key, Logged: true}, "a workflow": {Identity: &workflow},
+	}
+	options := map[string]sigstore.SignOptions{}
+	for _, cosign := range []sigstore.Cosign{sigstore.V2, sigstore.V3} {
+		for _, format := range []sigstore.Format{sigstore.Tag, sigstore.Bundle} {
+			for name, o := range signers {
+				o.Cosign, o.Format = cosign, format
+				options[strings.Join([]string{"cosign " + string(cosign), string(format), name}, "/")] = o
+			}
+		}
+	}
+	const transplanted, forged = "v2", "v3"
+	refusals := map[sigstore.Format]map[string]string{
+		sigstore.Tag:    {transplanted: "invalid or missing digest in claim", forged: "invalid signature"},
+		sigstore.Bundle: {transplanted: "does not match any digest in statement", forged: "failed to verify"},
 	}
 	for registryName, registry := range registries {
-		for signerName, options := range signers {
-			t.Run(registryName+"/"+signerName, func(t *testing.T) {
-				options.Image = registry.Push(t, "team/web", "v1")
+		for name, options := range options {
+			t.Run(registryName+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				options.Image = registry.Push(t, repository, "v1")
 				s.Sign(t, options)
 				if err := s.CosignVerify(t, options); err != nil {
 					t.Error(err)
 				}
-				transplanted, forged := options, options
-				transplanted.Image, forged.Image = registry.Push(t, "team/web", "v2"), registry.Push(t, "team/web", "v3")
-				registry.Transplant(t, options.Image, transplanted.Image)
-				registry.Forge(t, options.Image, forged.Image)
-				for refused, want := range map[*sigstore.SignOptions]string{
-					&transplanted: "does not match any digest in statement", &forged: "failed to verify",
+				for attack, graft := range map[string]func(testing.TB, image.Reference, image.Reference){
+					transplanted: registry.Transplant, forged: registry.Forge,
 				} {
-					if err := s.CosignVerify(t, *refused); err == nil || !strings.Contains(err.Error(), want) {
-						t.Errorf("cosign answers for %s with %v, want an error with %q", refused.Image, err, want)
+					other := options
+					other.Image = registry.Push(t, repository, attack)
+					graft(t, options.Image, other.Image)
+					want := refusals[options.Format][attack]
+					if err := s.CosignVerify(t, other); err == nil || !strings.Contains(err.Error(), want) {
+						t.Errorf("cosign answers for %s with %v, want an error with %q", other.Image, err, want)
 					}
 				}
 			})
