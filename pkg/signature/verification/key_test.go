@@ -92,7 +92,7 @@ func TestKeysThatAreNotTaken(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := verifier(t).Prepare(t.Context(), compileAnyhow(policy(key{public: tt.key}.authority("release"))))
+			_, err := verifier(t).Prepare(t.Context(), compileAnyhow(t, policy(key{public: tt.key}.authority("release"))))
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), `authority "release" of ImagePolicy "trusted"`) {
 				t.Errorf("error is %v, want one with %q that names the authority", err, tt.want)
 			}
