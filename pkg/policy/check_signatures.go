@@ -69,10 +69,12 @@ func signaturesDoc() Doc {
 		Setting:       "signatures",
 		AdmissionOnly: true,
 		Summary:       "Every image satisfies the ImagePolicies of the environment.",
-		Allows:        "Images whose digest satisfies every ImagePolicy that names the environment and covers the image. A digest that was verified stays admissible while its registry is down.",
-		Denies:        "Images that no trusted authority signed, that no ImagePolicy covers, that do not exist, and those of which nobody could tell. The messages tell these apart. Init containers, sidecars, ephemeral containers and image volumes are images too.",
-		Fix:           "Sign the digest with a key or identity that the ImagePolicy names: `cosign sign registry.example.com/web@sha256:…`. Where no ImagePolicy covers the image, add it to one. Where the registry could not be asked, try again.",
-		Notes:         "Needs `images.pin` other than `Never`: what was verified must be what runs. An image that the same Pod runs already is not judged again when the Pod is updated.",
+		Allows: "Images whose digest satisfies every ImagePolicy that names the environment and covers the image: signed by the authorities that the policy asks for, with the attestations it asks for. " +
+			"Who signed is counted by key or certificate identity, so one key under two names counts once. Ages and conditions of attestations, and the end of a key's time, are judged anew at every admission. " +
+			"While its registry is down, a digest that was verified before stays admissible for as long as the ImagePolicy's `cache` says, with a warning.",
+		Denies: "Images that too few authorities signed, whose attestations are missing, too old or do not meet a condition, that no ImagePolicy covers, that do not exist, and those of which nobody could tell. The messages tell these apart. Init containers, sidecars, ephemeral containers and image volumes are images too.",
+		Fix:    "Ask `kubectl rune verify IMAGE` what is missing, by policy and authority. Sign the digest with a key or identity that the ImagePolicy names: `cosign sign registry.example.com/web@sha256:…`; attest it with `cosign attest --type TYPE --predicate FILE`. Where no ImagePolicy covers the image, add it to one. Where the registry could not be asked, try again.",
+		Notes:  "Needs `images.pin` other than `Never`: what was verified must be what runs. An image that the same Pod runs already is not judged again when the Pod is updated. An attestation is never a signature of the image, whoever signed it.",
 		Example: `signatures: {}
 `,
 	}

@@ -30,6 +30,12 @@ type Budget struct{ left uint64 }
 // NewBudget returns a Budget of CostBudget.
 func NewBudget() *Budget { return &Budget{left: CostBudget} }
 
+// Left is what may still be spent.
+func (b *Budget) Left() uint64 { return b.left }
+
+// Spend takes off the cost of an answer that was given before.
+func (b *Budget) Spend(cost uint64) { b.left -= min(b.left, cost) }
+
 // Expression is true or false. It is safe for concurrent use.
 type Expression struct {
 	ast     *cel.Ast
@@ -76,7 +82,7 @@ func (e *Expression) Holds(variables map[string]any, budget *Budget) (bool, erro
 	if details != nil && details.ActualCost() != nil {
 		cost = *details.ActualCost()
 	}
-	budget.left -= min(budget.left, cost)
+	budget.Spend(cost)
 	if err != nil {
 		return false, explain(err)
 	}

@@ -163,6 +163,7 @@ func (b *builder) conditions(c *Compiler, read *attestation, field string) error
 	if err != nil {
 		return fmt.Errorf("reading ImagePolicy %q: %w", b.requirement.policy.Name, err)
 	}
+	read.answers = &answers{}
 	for i := range read.Conditions {
 		compiled, err := expression.Compile(environment, read.Conditions[i].Expression)
 		if err != nil {
@@ -170,6 +171,9 @@ func (b *builder) conditions(c *Compiler, read *attestation, field string) error
 			continue
 		}
 		looked.analyse(compiled.AST())
+		if looksAtClock(compiled.AST()) {
+			read.answers = nil
+		}
 		read.conditions = append(read.conditions, condition{&read.Conditions[i], compiled})
 	}
 	return nil

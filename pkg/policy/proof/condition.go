@@ -3,6 +3,7 @@ package proof
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
@@ -42,6 +43,25 @@ func (j *judgement) conditionReasons(required *attestation, candidate statement)
 	if len(required.conditions) == 0 {
 		return nil
 	}
+	if required.answers == nil {
+		reasons, _ := j.ask(required, candidate)
+		return reasons
+	}
+	key := question(candidate.Predicate, j.in.Image, j.in.Environment, candidate.time)
+	if known, found := required.answers.get(key); found && known.cost <= j.budget.Left() {
+		j.budget.Spend(known.cost)
+		return slices.Clone(known.reasons)
+	}
+	left := j.budget.Left()
+	reasons, complete := j.ask(required, candidate)
+	if complete {
+		required.answers.put(key, answer{reasons: slices.Clone(reasons), cost: left - j.budget.Left()})
+	}
+	return reasons
+}
+
+// ask asks all conditions. It is not complete where the budget did not suffice.
+func (j *judgement) ask(required *attestation, candidate statement) (reasons []string, complete bool) {
 	variables := map[string]any{
 		variablePredicate: expression.Value(candidate.Predicate),
 		variableImage: map[string]string{
@@ -51,7 +71,6 @@ func (j *judgement) conditionReasons(required *attestation, candidate statement)
 		variableNow:         j.in.Now,
 		variableTime:        candidate.time,
 	}
-	var reasons []string
 	for i := range required.conditions {
 		c := &required.conditions[i]
 		holds, err := c.expression.Holds(variables, j.budget)
@@ -67,7 +86,7 @@ func (j *judgement) conditionReasons(required *attestation, candidate statement)
 		}
 		reasons = append(reasons, reason)
 	}
-	return reasons
+	return reasons, j.budget.Left() > 0
 }
 
 // message that the user reads where the condition does not hold.

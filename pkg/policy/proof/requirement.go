@@ -14,7 +14,7 @@ const (
 	DefaultStaleFor = 24 * time.Hour
 )
 
-// Requirement is an ImagePolicy made ready to judge by. It is immutable and safe for concurrent use.
+// Requirement is an ImagePolicy made ready to judge by. It always judges alike, and is safe for concurrent use.
 type Requirement struct {
 	policy *v1alpha1.ImagePolicy
 	globs  []image.Glob
@@ -33,6 +33,8 @@ type attestation struct {
 	// uri of the predicate type.
 	uri        string
 	conditions []condition
+	// answers of the conditions; nil where one looks at the clock.
+	answers *answers
 }
 
 // ImagePolicy that the Requirement was made of; it must not be changed.
