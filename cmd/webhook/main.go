@@ -33,6 +33,7 @@ Flags:
 
 type options struct {
 	webhook.Options
+	images                imageOptions
 	config, certDir       string
 	kubeconfig, namespace string
 	debug, version        bool
@@ -46,6 +47,7 @@ func (o *options) flags(errOut io.Writer) *pflag.FlagSet {
 	flags.StringVar(&o.certDir, "cert-dir", "", "where --config keeps its certificates, ca.crt among them (default: a temporary directory, named in the log)")
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the API server; needs --url")
 	o.AddFlags(flags)
+	o.images.addFlags(flags)
 	flags.StringVar(&o.namespace, "namespace", v1alpha1.SystemNamespace, "namespace of the webhook's Secrets, Lease and Service")
 	flags.BoolVar(&o.debug, "debug", false, "log more")
 	flags.BoolVar(&o.version, "version", false, "print the version and exit")
@@ -97,13 +99,12 @@ func run(ctx context.Context, stop func(), args []string, out, errOut io.Writer)
 	}
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	o.Clock = clock.RealClock{}
-	o.Log = newLogger(errOut, o.debug)
-	images, err := signature.New(signature.Config{Clock: clock.RealClock{}, Log: o.Log.WithName("images")})
-	if err != nil {
+	var err error
+	if o.NewImages, err = o.images.verifier(); err != nil {
 		return err
 	}
-	o.Images = images
+	o.Clock = clock.RealClock{}
+	o.Log = newLogger(errOut, o.debug)
 	o.Log.Info("starting", "version", version.Get().String())
 	return o.serve(ctx)
 }

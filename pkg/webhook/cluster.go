@@ -30,6 +30,7 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/certs"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/events"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/registration"
+	"github.com/runeframeos/kubectl-rune/pkg/webhook/verdictstore"
 )
 
 // Names of objects in the webhook's namespace.
@@ -68,6 +69,7 @@ type clusterWebhook struct {
 	mgr     manager.Manager
 	keeper  *certs.Keeper
 	keys    *sealKeys
+	images  Images
 	drain   *drain
 	// ready is set once caches are synced, and the certificate and the seal key are there.
 	ready atomic.Bool
@@ -146,7 +148,7 @@ func newClusterWebhook(options ClusterOptions) (*clusterWebhook, error) {
 		Publication: registration.Publication{Reader: w.mgr.GetAPIReader()},
 		Clock:       options.Clock,
 	})
-	for _, add := range []func() error{w.addServing, w.addControllers, w.addChecks} {
+	for _, add := range []func() error{w.addImages, w.addServing, w.addControllers, w.addChecks} {
 		if err := add(); err != nil {
 			return nil, err
 		}
@@ -162,6 +164,34 @@ func (w *clusterWebhook) tls(config *tls.Config) {
 	}
 }
 
+// addImages makes what verifies images, with what it needs of the API server.
+func (w *clusterWebhook) addImages() (err error) {
+	live := secrets{live: w.mgr.GetAPIReader(), namespace: w.options.Namespace}
+	w.images, err = w.options.NewImages(ImagesConfig{
+		Verdicts: verdictstore.New(verdictstore.Options{
+			Live:      w.mgr.GetAPIReader(),
+			Writer:    w.mgr.GetClient(),
+			Namespace: w.options.Namespace,
+			Labels:    labels(),
+			Keys:      w.keys,
+			Clock:     w.options.Clock,
+			Log:       w.options.Log.WithName("verdicts"),
+		}),
+		PullSecrets: live,
+		KeySecrets:  live,
+		Registerer:  ctrlmetrics.Registry,
+		Clock:       w.options.Clock,
+		Log:         w.options.Log.WithName("images"),
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.mgr.Add(imagesRunner{w.images}); err != nil {
+		return fmt.Errorf("adding the verifier of images: %w", err)
+	}
+	return nil
+}
+
 func (w *clusterWebhook) addServing() error {
 	metrics, err := NewMetrics(ctrlmetrics.Registry)
 	if err != nil {
@@ -175,7 +205,7 @@ func (w *clusterWebhook) addServing() error {
 	source := newPolicies(w.mgr.GetCache(), w.mgr.GetAPIReader())
 	judge, err := admission.New(admission.Config{
 		Policies: source,
-		Images:   w.options.Images,
+		Images:   w.images,
 		Objects:  objects{live: w.mgr.GetAPIReader()},
 		Access:   newAccess(w.mgr.GetClient(), w.options.Clock),
 		Keys:     w.keys,

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -12,7 +11,6 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/utils/clock"
 
-	"github.com/runeframeos/kubectl-rune/pkg/admission"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/certs"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/registration"
 )
@@ -25,10 +23,10 @@ const DefaultPort = 9443
 
 // Options that all modes share.
 type Options struct {
-	// Images verifies images. It is made by the caller, because only that may choose an adapter.
-	Images admission.Images
-	Log    logr.Logger
-	Clock  clock.WithTicker
+	// NewImages makes what verifies images. It is the caller's, because only that may choose an adapter.
+	NewImages func(ImagesConfig) (Images, error)
+	Log       logr.Logger
+	Clock     clock.WithTicker
 
 	// Host and Port on which reviews are served; no host means all addresses.
 	Host string
@@ -54,8 +52,8 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 
 // validate also derives the port from the URL where none was chosen.
 func (o *Options) validate() error {
-	if o.Images == nil {
-		return errors.New("starting the webhook: no verifier of images")
+	if o.NewImages == nil {
+		return errNoImages
 	}
 	if o.DrainDelay < 0 {
 		return fmt.Errorf("reading --drain-delay: %s is negative", o.DrainDelay)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/runeframeos/kubectl-rune/pkg/admission"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
@@ -22,7 +21,14 @@ func (noImages) Verify(context.Context, proof.Question) (proof.Finding, error) {
 	return proof.Finding{}, errors.New("not asked")
 }
 
-var _ admission.Images = noImages{}
+func (noImages) Load(context.Context) error { return nil }
+
+func (noImages) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+func makeNoImages(ImagesConfig) (Images, error) { return noImages{}, nil }
 
 func TestOptions(t *testing.T) {
 	tests := map[string]struct {
@@ -41,7 +47,7 @@ func TestOptions(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			test.options.Images = noImages{}
+			test.options.NewImages = makeNoImages
 			err := test.options.validate()
 			if test.wantErr != "" {
 				if err == nil || !strings.Contains(err.Error(), test.wantErr) {

@@ -81,7 +81,13 @@ func RunFiles(ctx context.Context, options FileOptions) error {
 
 func serveFiles(ctx context.Context, options FileOptions, source *files.Source, certificates *certs.Directory) error {
 	stopping := &drain{}
-	server, err := newFileServer(options, source, certificates, stopping)
+	images, err := options.NewImages(ImagesConfig{
+		Registerer: ctrlmetrics.Registry, Clock: options.Clock, Log: options.Log.WithName("images"),
+	})
+	if err != nil {
+		return err
+	}
+	server, err := newFileServer(options, images, source, certificates, stopping)
 	if err != nil {
 		return err
 	}
@@ -93,6 +99,7 @@ func serveFiles(ctx context.Context, options FileOptions, source *files.Source, 
 	group.Go(func() error { return server.Start(later) })
 	group.Go(func() error { source.Watch(later, options.Clock); return nil })
 	group.Go(func() error { certificates.Watch(later); return nil })
+	group.Go(func() error { return images.Run(later) })
 	probes := http.NewServeMux()
 	probes.Handle("/healthz", healthz.CheckHandler{Checker: healthz.Ping})
 	probes.Handle("/readyz", http.StripPrefix("/readyz", &healthz.Handler{Checks: map[string]healthz.Checker{
@@ -106,14 +113,14 @@ func serveFiles(ctx context.Context, options FileOptions, source *files.Source, 
 	return group.Wait()
 }
 
-func newFileServer(options FileOptions, source *files.Source, certificates *certs.Directory, stopping *drain) (ctrlwebhook.Server, error) {
+func newFileServer(options FileOptions, images Images, source *files.Source, certificates *certs.Directory, stopping *drain) (ctrlwebhook.Server, error) {
 	metrics, err := NewMetrics(ctrlmetrics.Registry)
 	if err != nil {
 		return nil, err
 	}
 	judge, err := admission.New(admission.Config{
 		Policies: source,
-		Images:   options.Images,
+		Images:   images,
 		Objects:  noCluster{},
 		Access:   noCluster{},
 		Keys:     noCluster{},

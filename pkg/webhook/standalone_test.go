@@ -71,7 +71,7 @@ func serve(t *testing.T) *served {
 	go func() {
 		ended <- RunFiles(ctx, FileOptions{
 			Options: Options{
-				Images: noImages{}, Log: logr.Discard(), Clock: clock.RealClock{}, Port: port,
+				NewImages: makeNoImages, Log: logr.Discard(), Clock: clock.RealClock{}, Port: port,
 				ProbeAddress: fmt.Sprintf("127.0.0.1:%d", probes), MetricsAddress: fmt.Sprintf("127.0.0.1:%d", metrics),
 			},
 			Directory: config, CertDir: certDir,
@@ -196,7 +196,7 @@ func TestServingFromFiles(t *testing.T) {
 func TestMissingDirectoryIsNamed(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "none")
 	err := RunFiles(t.Context(), FileOptions{
-		Options: Options{Images: noImages{}, Log: logr.Discard(), Clock: clock.RealClock{}}, Directory: missing,
+		Options: Options{NewImages: makeNoImages, Log: logr.Discard(), Clock: clock.RealClock{}}, Directory: missing,
 	})
 	want := "reading --config: open " + missing + ": no such file or directory"
 	if err == nil || err.Error() != want {

@@ -50,6 +50,7 @@ func (s *starter) Start(ctx context.Context) error {
 		// Told to stop before it was ready.
 		return nil //nolint:nilerr // the manager would report the stop as a failure
 	}
+	loadVerdicts(ctx, s.webhook.images, log)
 	s.webhook.ready.Store(true)
 	log.Info("ready: both endpoints are served")
 	<-ctx.Done()
