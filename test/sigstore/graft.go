@@ -177,7 +177,10 @@ type rawManifest struct {
 	mediaType types.MediaType
 }
 
-func (m rawManifest) RawManifest() ([]byte, error)        { return m.raw, nil }
+// RawManifest returns its bytes.
+func (m rawManifest) RawManifest() ([]byte, error) { return m.raw, nil }
+
+// MediaType returns that of the manifest it was made of.
 func (m rawManifest) MediaType() (types.MediaType, error) { return m.mediaType, nil }
 
 // put uploads a manifest; where the registry has no referrers API, its subject's fallback tag too.

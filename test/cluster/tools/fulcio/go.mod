@@ -1,5 +1,7 @@
 // Fulcio, Sigstore's certificate authority, for keyless signing without the
 // public one. Built only when asked for.
+//
+// Fulcio's own tests need a module that cannot always be had: go mod tidy -e.
 module github.com/runeframeos/kubectl-rune/test/cluster/tools/fulcio
 
 go 1.26.0
