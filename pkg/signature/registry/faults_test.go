@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ func TestFailuresAreNotAnswers(t *testing.T) {
 		path   string
 		status int
 		want   string
-		tries  int
+		tries  int64
 	}{
 		"unauthorized":  {status: 401, want: "refuses access (401 Unauthorized)", tries: 1},
 		"forbidden":     {status: 403, want: "refuses access (403 Forbidden)", tries: 1},
@@ -65,12 +66,12 @@ func TestFailuresAreNotAnswers(t *testing.T) {
 			if tt.path == "" {
 				tt.path = "/manifests/"
 			}
-			tries := 0
+			var tries atomic.Int64
 			s.answer(func(w http.ResponseWriter, request *http.Request) bool {
 				if !strings.Contains(request.URL.Path, tt.path) {
 					return false
 				}
-				tries++
+				tries.Add(1)
 				if tt.answer != nil {
 					return tt.answer(w, request)
 				}
@@ -86,8 +87,8 @@ func TestFailuresAreNotAnswers(t *testing.T) {
 			if failed.Registry != s.host() || (tt.path == "/manifests/" && failed.Status != tt.status) {
 				t.Errorf("error = %+v", failed)
 			}
-			if tries != tt.tries {
-				t.Errorf("it was tried %d times, want %d", tries, tt.tries)
+			if got := tries.Load(); got != tt.tries {
+				t.Errorf("it was tried %d times, want %d", got, tt.tries)
 			}
 			s.answer(nil)
 			if _, err := client.Manifest(t.Context(), registry.Access{}, ref); err != nil {
@@ -119,17 +120,16 @@ func TestATransientFailureIsTriedAgain(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			failed := false
+			var failed atomic.Bool
 			s.answer(func(w http.ResponseWriter, request *http.Request) bool {
-				if failed || !strings.Contains(request.URL.Path, "/manifests/") {
+				if !strings.Contains(request.URL.Path, "/manifests/") || failed.Swap(true) {
 					return false
 				}
-				failed = true
 				return fault(w, request)
 			})
 			client := newClient(t, registry.Config{})
-			if _, err := client.Manifest(t.Context(), registry.Access{}, ref); err != nil || !failed {
-				t.Errorf("Manifest = %v after a failure (%t)", err, failed)
+			if _, err := client.Manifest(t.Context(), registry.Access{}, ref); err != nil || !failed.Load() {
+				t.Errorf("Manifest = %v after a failure (%t)", err, failed.Load())
 			}
 		})
 	}

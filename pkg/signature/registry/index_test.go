@@ -91,3 +91,16 @@ func TestNextLink(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkReadIndex(b *testing.B) {
+	entry := `{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:` + strings.Repeat("a", 64) +
+		`","size":1000,"annotations":{"dev.sigstore.bundle.predicateType":"https://slsa.dev/provenance/v1","note":"` + strings.Repeat("x", 400) + `"}}`
+	body := `{"manifests":[` + strings.Repeat(entry+",", 9_999) + entry + `]}`
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := readIndex(strings.NewReader(body), maxIndex, func(Descriptor) {}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -244,7 +244,8 @@ func TestAllPagesTogetherAreBounded(t *testing.T) {
 	s := newServer(t)
 	page := `{"manifests": [` + strings.Repeat(" ", 4<<20) + `{"digest": "` + someDigest + `"}]}`
 	s.pages(func(page int) string { return fmt.Sprintf(`<?page=%d>; rel="next"`, page+1) }, func(int) string { return page })
-	found, err := newClient(t, registry.Config{}).Referrers(t.Context(), registry.Access{}, s.reference(t, "team/web@"+someDigest), everything, 100)
+	client := newClient(t, registry.Config{RequestTimeout: time.Minute})
+	found, err := client.Referrers(t.Context(), registry.Access{}, s.reference(t, "team/web@"+someDigest), everything, 100)
 	if err != nil || len(found.Descriptors) != 3 || found.Omitted != 1 {
 		t.Errorf("Referrers = %d, %d omitted, %v; want the 3 of the first 16 MiB", len(found.Descriptors), found.Omitted, err)
 	}
@@ -288,7 +289,7 @@ func TestJunkAmongReferrersChangesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			s.pages(func(int) string { return "" }, func(int) string { return tt.body })
-			client := newClient(t, registry.Config{})
+			client := newClient(t, registry.Config{RequestTimeout: time.Minute})
 			found, err := client.Referrers(t.Context(), registry.Access{}, s.reference(t, "team/web@"+someDigest), everything, 10)
 			switch {
 			case tt.fails != "":
@@ -310,7 +311,7 @@ func TestTenThousandReferrersTakeBoundedMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			s.many(supported, body)
-			client := newClient(t, registry.Config{})
+			client := newClient(t, registry.Config{RequestTimeout: time.Minute})
 			subject := s.reference(t, "team/web@"+someDigest)
 			before := alive()
 			var peak uint64
