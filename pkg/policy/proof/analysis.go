@@ -173,8 +173,6 @@ func (a *analysis) transparent(function string, args []ast.Expr, values []*carri
 		a.consume(values[1])
 		return values[0].elements()
 	case function == operators.Add && len(values) == 2:
-		values[0].count()
-		values[1].count()
 		return union(values[0], values[1])
 	case function == "cel.@mapInsert" && len(values) == 3:
 		a.consume(values[1])
