@@ -55,6 +55,14 @@ func (l *load) ask(ctx context.Context, s *server, path string, body []byte) ([]
 	return answer, nil
 }
 
+// allowed tells an answer that admits from all others.
+func allowed(answer []byte) error {
+	if !bytes.Contains(answer, []byte(`"allowed":true`)) {
+		return fmt.Errorf("%w: %s", errAnswer, answer)
+	}
+	return nil
+}
+
 // decide sends one review and returns the response in it.
 func (l *load) decide(ctx context.Context, s *server, path string, r *review) (*admissionv1.AdmissionResponse, error) {
 	answer, err := l.ask(ctx, s, path, r.body(int(l.number.Add(1))))

@@ -3,7 +3,11 @@
 // turns, so that a machine whose speed drifts slows both alike. Ratios are taken round by round; what is
 // printed are medians.
 //
-//	admission [-rounds N] [-requests N] -webhook FILE -floor FILE -rules DIRECTORY
+//	admission [-signatures] [-rounds N] [-requests N] -webhook FILE -floor FILE -rules DIRECTORY
+//
+// With -signatures it measures what signatures cost on top, with a registry on loopback: verified images
+// beside the same rules without signatures, new images beside the bare requests and the check of a
+// signature, a registry that is 20 ms away, and the memory of 10,000 verdicts.
 //
 // No two reviews are alike, so that nothing can be answered from a cache of answers, and every answer is
 // looked at. Before the first round a Pod that breaks rules must be refused.
@@ -24,6 +28,7 @@ import (
 type options struct {
 	webhook, floor, rules         string
 	rounds, requests, concurrency int
+	signatures                    bool
 }
 
 func main() {
@@ -44,6 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags.IntVar(&o.rounds, "rounds", 9, "rounds that count; one more goes before, uncounted")
 	flags.IntVar(&o.requests, "requests", 1500, "reviews per server, case and round")
 	flags.IntVar(&o.concurrency, "concurrency", 8, "reviews under way at the same time")
+	flags.BoolVar(&o.signatures, "signatures", false, "measure signatures")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -52,6 +58,14 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return fmt.Errorf("making a directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(directory)) }()
+	if o.signatures {
+		return runSignatures(ctx, o, directory, out)
+	}
+	return runRules(ctx, o, directory, out)
+}
+
+// runRules measures the rules that one object can be judged by.
+func runRules(ctx context.Context, o options, directory string, out io.Writer) (err error) {
 	floor, rune, err := o.servers(directory)
 	if err != nil {
 		return err

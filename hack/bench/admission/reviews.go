@@ -47,7 +47,7 @@ func newReview(pod *corev1.Pod) (*review, error) {
 		Request: &admissionv1.AdmissionRequest{
 			UID:  "0b0c5b9e-1d2f-4c57-9a41-4f7a" + mark,
 			Kind: kind, Resource: resource, RequestKind: &kind, RequestResource: &resource,
-			Name: pod.Name, Namespace: namespace, Operation: admissionv1.Create,
+			Name: pod.Name, Namespace: pod.Namespace, Operation: admissionv1.Create,
 			UserInfo: authenticationv1.UserInfo{
 				Username: "system:serviceaccount:kube-system:replicaset-controller", UID: "5f3c7a52-5b80-4b0a-8d6f-0a1c54a63d9e",
 				Groups: []string{"system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"},

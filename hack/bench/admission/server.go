@@ -103,6 +103,7 @@ func (s *server) stop() error {
 		return fmt.Errorf("stopping %s: %w", s.name, err)
 	}
 	_, err := s.process.Wait()
+	s.process = nil
 	return err
 }
 

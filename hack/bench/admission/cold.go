@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
+	"github.com/runeframeos/kubectl-rune/pkg/signature"
+)
+
+// coldImages are measured of each format, after a few that are not.
+const (
+	coldImages  = 300
+	coldWarmups = 20
+)
+
+// measureCold verifies new images one after another: by the bare requests, by package signature in this process,
+// and by an admission through rune-webhook, in turns.
+func measureCold(ctx context.Context, b *bench) error {
+	bare, err := newRaw(b.world.key.PEM)
+	if err != nil {
+		return err
+	}
+	verifier, err := signature.New(signature.Config{})
+	if err != nil {
+		return err
+	}
+	compiler, err := proof.NewCompiler()
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(b.out, "\nnew images, one at a time; %d of each, in turns\n", coldImages)
+	table := tabwriter.NewWriter(b.out, 0, 4, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(table, "SIGNED BY\tREQUESTS\tBARE P50 MS\tP99\tVERIFICATION P50 MS\tP99\tRATIO P50\tADMISSION P50 MS\tP99\t")
+	for _, folder := range []string{tagFolder, bundleFolder, eitherFolder} {
+		requirement, err := compiler.Compile(b.world.policies[folder])
+		if err != nil {
+			return err
+		}
+		row := &coldRow{folder: folder}
+		ways := []func() error{
+			func() error {
+				return b.timed(folder, &row.bare, func(ref image.Reference) error { return bare.verify(ctx, folder, ref) })
+			},
+			func() error {
+				b.world.registry.Forget()
+				err := b.timed(folder, &row.verification, func(ref image.Reference) error { return verifyOne(ctx, verifier, requirement, ref) })
+				row.requests = b.world.registry.Requests().Total()
+				return err
+			},
+			func() error { return b.timedAdmission(ctx, folder, 1, &row.admission) },
+		}
+		for i := range coldWarmups + coldImages {
+			if i == coldWarmups {
+				row.bare, row.verification, row.admission = nil, nil, nil
+			}
+			for j := range ways {
+				if err := ways[(i+j)%len(ways)](); err != nil {
+					return err
+				}
+			}
+		}
+		row.print(table)
+	}
+	return table.Flush()
+}
+
+type coldRow struct {
+	folder                        string
+	requests                      int
+	bare, verification, admission []time.Duration
+}
+
+func (r *coldRow) print(table *tabwriter.Writer) {
+	for _, times := range [][]time.Duration{r.bare, r.verification, r.admission} {
+		slices.Sort(times)
+	}
+	what := map[string]string{
+		tagFolder: "key, tag .sig", bundleFolder: "key, bundle", eitherFolder: "key, .sig, format not named",
+	}[r.folder]
+	_, _ = fmt.Fprintf(table, "%s\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.2f\t%.3f\t%.3f\t\n", what, r.requests,
+		milliseconds(percentile(r.bare, 50)), milliseconds(percentile(r.bare, 99)),
+		milliseconds(percentile(r.verification, 50)), milliseconds(percentile(r.verification, 99)),
+		float64(percentile(r.verification, 50))/float64(percentile(r.bare, 50)),
+		milliseconds(percentile(r.admission, 50)), milliseconds(percentile(r.admission, 99)))
+}
+
+// timed makes a new image and takes the time of what is done with it.
+func (b *bench) timed(folder string, times *[]time.Duration, do func(image.Reference) error) error {
+	ref, err := b.world.image(folder)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	err = do(ref)
+	*times = append(*times, time.Since(began))
+	if err != nil {
+		return fmt.Errorf("verifying %s: %w", ref, err)
+	}
+	return nil
+}
+
+// timedAdmission takes the time of the admission of a Pod of new images.
+func (b *bench) timedAdmission(ctx context.Context, folder string, containers int, times *[]time.Duration) error {
+	r, err := b.world.review(folder, containers)
+	if err != nil {
+		return err
+	}
+	body := r.body(int(b.load.number.Add(1)))
+	began := time.Now()
+	answer, err := b.load.ask(ctx, b.rune, signedPath, body)
+	*times = append(*times, time.Since(began))
+	if err != nil {
+		return err
+	}
+	return allowed(answer)
+}
+
+func verifyOne(ctx context.Context, verifier *signature.Verifier, requirement *proof.Requirement, ref image.Reference) error {
+	finding, err := verifier.Verify(ctx, proof.Question{Image: ref, Requirement: requirement, Environment: signedEnvironment, Now: time.Now()})
+	if err == nil && !finding.Outcome.Satisfied {
+		err = fmt.Errorf("%w: %v", errAnswer, finding.Outcome.Reasons)
+	}
+	return err
+}
