@@ -171,8 +171,8 @@ func (o *Options) Validated() error {
 	default:
 		errs = append(errs, fmt.Errorf("--validate %s is unknown: write strict, warn or ignore", o.Validate))
 	}
-	if o.Registries.File != "" && !o.VerifyImages {
-		errs = append(errs, errors.New("--registries goes with --verify-images: without it no registry is asked"))
+	if o.Registries.Given() && !o.VerifyImages {
+		errs = append(errs, errors.New("--registries, --tuf-mirror and --tuf-root go with --verify-images: without it no registry is asked"))
 	}
 	return errors.Join(errs...)
 }

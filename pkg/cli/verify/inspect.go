@@ -90,7 +90,8 @@ func (i *inspector) image(ctx context.Context, text string) Image {
 		return answer
 	}
 	answer.Reference, answer.Digest = ref.String(), ref.Digest
-	if ref.Digest == "" {
+	// Where no policy covers an image nothing that its registry could say would help.
+	if ref.Digest == "" && i.covered(ref) {
 		resolution, err := i.images.Resolve(ctx, i.access, ref)
 		if err != nil {
 			answer.Result, answer.Error = failed(err), err.Error()
@@ -136,6 +137,16 @@ func (i *inspector) environments(ref image.Reference) []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(names))
+}
+
+// covered tells whether a policy covers an image in an environment that is asked for.
+func (i *inspector) covered(ref image.Reference) bool {
+	for _, name := range i.environments(ref) {
+		if slices.ContainsFunc(i.policies, func(c compiled) bool { return c.covers(name, ref) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // uncovered environments ask for signatures that nothing could satisfy.

@@ -64,7 +64,7 @@ func (t *table) image(answer *Image) {
 	if answer.Stale != "" {
 		t.line(2, "warning: %s", answer.Stale)
 	}
-	if answer.Result == NoPolicy && len(answer.Environments) == 0 {
+	if answer.Result == NoPolicy && len(answer.Environments)+len(answer.Uncovered) == 0 {
 		t.line(2, "no ImagePolicy covers it")
 	}
 	for i := range answer.Environments {
@@ -72,7 +72,7 @@ func (t *table) image(answer *Image) {
 	}
 	if len(answer.Uncovered) > 0 {
 		t.text.WriteString("\n")
-		t.line(2, "no ImagePolicy covers it in, though signatures are asked for there:")
+		t.line(2, "no ImagePolicy covers it, though signatures are asked for, in")
 	}
 	for _, environment := range answer.Uncovered {
 		t.line(4, "environment %q%s", environment.Name, refusal(environment.Enforcement))

@@ -1,6 +1,7 @@
 package registries
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/runeframeos/kubectl-rune/pkg/admission"
@@ -19,9 +20,13 @@ func (s *Source) Images(connection *connect.Connection) (admission.Images, error
 	if s.File != "" {
 		read, err := registry.ReadConfiguration(s.File)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("reading --registries: %w", err)
 		}
 		config.Registries = read.Registries
+	}
+	var err error
+	if config.PublicSigstore, err = s.publicSigstore(); err != nil {
+		return nil, err
 	}
 	if connection != nil {
 		own := secrets{kube: connection.Kube}
