@@ -59,6 +59,8 @@ type collection struct {
 	evidence proof.Evidence
 	rejected rejections
 	unread   []error
+	// large is how many bytes of large content were read.
+	large int64
 	// enough is true once nothing more is needed.
 	enough bool
 }
@@ -234,6 +236,10 @@ func (c *collection) hasEnough() bool {
 
 // fetch reads a layer's content and hands it on, while it is among what all together may hold in memory.
 func (c *collection) fetch(ctx context.Context, format v1alpha1.SignatureFormat, l layer, use func([]byte) error) {
+	if !c.affords(l.Size) {
+		c.reject(proof.Rejection{Format: format, Reason: fmt.Sprintf("more than %d MiB lie beside the image, of which only these were read", maxLarge>>20)})
+		return
+	}
 	if err := c.verifier.reading.Acquire(ctx, l.Size); err != nil {
 		c.miss(format, fmt.Errorf("waiting to read %s: %w", l.Digest, err))
 		return
@@ -247,6 +253,21 @@ func (c *collection) fetch(ctx context.Context, format v1alpha1.SignatureFormat,
 	if err := safely(func() error { return use(content) }); err != nil {
 		c.reject(proof.Rejection{Format: format, Reason: err.Error()})
 	}
+}
+
+// affords tells whether content may be read: what is small always, of what is large only so much for one image, as
+// reading it takes the processor seconds.
+func (c *collection) affords(size int64) bool {
+	if size <= small {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.large+size > maxLarge {
+		return false
+	}
+	c.large += size
+	return true
 }
 
 // safely turns a panic of a parser of strangers' content into an error.

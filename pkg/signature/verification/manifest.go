@@ -12,6 +12,10 @@ const (
 	maxPayload = 64 << 10
 	// maxEnvelope bounds an attestation or a bundle, in bytes.
 	maxEnvelope = 16 << 20
+	// small is the size up to which content is always read, and maxLarge bounds what is larger, of one image in all.
+	// Signatures have some KiB, the lists of a large image's contents some MiB. Both in bytes.
+	small    = 1 << 20
+	maxLarge = 64 << 20
 	// maxLayers of one .sig or .att tag that are tried, the newest first.
 	maxLayers = 100
 	// maxReferrers of each kind (surely a bundle, perhaps one) that are tried.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 )
 
@@ -122,27 +121,5 @@ func TestCollectWantsADigest(t *testing.T) {
 	_, err := collect(t, verifier(t), ref, policy(newKey(t).authority("release")))
 	if err == nil || !strings.Contains(err.Error(), "names no digest") {
 		t.Errorf("error is %v", err)
-	}
-}
-
-func TestMoreReferrersThanAreTried(t *testing.T) {
-	trusted, foreign := newKey(t), newKey(t)
-	s := servers(t)["a registry with referrers"]
-	ref := s.push(t)
-	text := payloadFor(t, ref)
-	for range 3 {
-		foreign.signBundle(t, ref)
-	}
-	for range 120 {
-		attach(t, ref, text, foreign.raw(t, text))
-	}
-	got := evidence(t, ref, in(policy(trusted.authority("release")), v1alpha1.FormatTag))
-	requireReason(t, got, "only the newest 100 layers")
-	if len(got.Rejected) > 16 {
-		t.Errorf("%d rejections are told", len(got.Rejected))
-	}
-	trusted.sign(t, ref)
-	if diff := cmp.Diff([]string{"release"}, signers(evidence(t, ref, policy(trusted.authority("release"))))); diff != "" {
-		t.Errorf("the newest signature was not tried (-want +got):\n%s", diff)
 	}
 }
