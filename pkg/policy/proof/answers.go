@@ -12,8 +12,8 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 )
 
-// maxAnswers that are kept of the conditions of one attestation; about a megabyte.
-const maxAnswers = 16_384
+// maxAnswers that are kept of the conditions of one attestation; some hundred kilobytes.
+const maxAnswers = 4_096
 
 // answers keeps what conditions said of what they were asked: asking about a scan of some hundred findings takes longer
 // than all else of an admission. Conditions that look at the clock are asked each time. It is safe for concurrent use.
