@@ -30,7 +30,6 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/certs"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/events"
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/registration"
-	"github.com/runeframeos/kubectl-rune/pkg/webhook/verdictstore"
 )
 
 // Names of objects in the webhook's namespace.
@@ -71,8 +70,9 @@ type clusterWebhook struct {
 	keys    *sealKeys
 	images  Images
 	drain   *drain
-	// ready is set once caches are synced, and the certificate and the seal key are there.
-	ready atomic.Bool
+	// ready is set once caches are synced, and the certificate and the seal key are there. Then started is closed.
+	ready   atomic.Bool
+	started chan struct{}
 }
 
 // RunCluster serves until ctx ends and then drains.
@@ -101,7 +101,7 @@ func RunCluster(ctx context.Context, options ClusterOptions) error {
 }
 
 func newClusterWebhook(options ClusterOptions) (*clusterWebhook, error) {
-	w := &clusterWebhook{options: options, drain: &drain{}}
+	w := &clusterWebhook{options: options, drain: &drain{}, started: make(chan struct{})}
 	config := rest.CopyConfig(options.Config)
 	// Admission waits for these reads. API Priority and Fairness protects the server better than a
 	// client-side limit, which would only make requests fail.
@@ -164,34 +164,6 @@ func (w *clusterWebhook) tls(config *tls.Config) {
 	}
 }
 
-// addImages makes what verifies images, with what it needs of the API server.
-func (w *clusterWebhook) addImages() (err error) {
-	live := secrets{live: w.mgr.GetAPIReader(), namespace: w.options.Namespace}
-	w.images, err = w.options.NewImages(ImagesConfig{
-		Verdicts: verdictstore.New(verdictstore.Options{
-			Live:      w.mgr.GetAPIReader(),
-			Writer:    w.mgr.GetClient(),
-			Namespace: w.options.Namespace,
-			Labels:    labels(),
-			Keys:      w.keys,
-			Clock:     w.options.Clock,
-			Log:       w.options.Log.WithName("verdicts"),
-		}),
-		PullSecrets: live,
-		KeySecrets:  live,
-		Registerer:  ctrlmetrics.Registry,
-		Clock:       w.options.Clock,
-		Log:         w.options.Log.WithName("images"),
-	})
-	if err != nil {
-		return err
-	}
-	if err := w.mgr.Add(imagesRunner{w.images}); err != nil {
-		return fmt.Errorf("adding the verifier of images: %w", err)
-	}
-	return nil
-}
-
 func (w *clusterWebhook) addServing() error {
 	metrics, err := NewMetrics(ctrlmetrics.Registry)
 	if err != nil {
@@ -214,6 +186,9 @@ func (w *clusterWebhook) addServing() error {
 		Log:      w.options.Log.WithName("admission"),
 	})
 	if err != nil {
+		return err
+	}
+	if err := w.addPrewarmer(source); err != nil {
 		return err
 	}
 	server := w.mgr.GetWebhookServer()

@@ -3,15 +3,19 @@ package webhook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/clock"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/runeframeos/kubectl-rune/pkg/admission"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
+	"github.com/runeframeos/kubectl-rune/pkg/webhook/prewarm"
+	"github.com/runeframeos/kubectl-rune/pkg/webhook/verdictstore"
 )
 
 // loadTimeout bounds how long the start waits for stored verdicts.
@@ -76,3 +80,51 @@ func (imagesRunner) NeedLeaderElection() bool { return false }
 
 // Start implements manager.Runnable.
 func (r imagesRunner) Start(ctx context.Context) error { return r.images.Run(ctx) }
+
+// addImages makes what verifies images, with what it needs of the API server.
+func (w *clusterWebhook) addImages() (err error) {
+	live := secrets{live: w.mgr.GetAPIReader(), namespace: w.options.Namespace}
+	w.images, err = w.options.NewImages(ImagesConfig{
+		Verdicts: verdictstore.New(verdictstore.Options{
+			Live:      w.mgr.GetAPIReader(),
+			Writer:    w.mgr.GetClient(),
+			Namespace: w.options.Namespace,
+			Labels:    labels(),
+			Keys:      w.keys,
+			Clock:     w.options.Clock,
+			Log:       w.options.Log.WithName("verdicts"),
+		}),
+		PullSecrets: live,
+		KeySecrets:  live,
+		Registerer:  ctrlmetrics.Registry,
+		Clock:       w.options.Clock,
+		Log:         w.options.Log.WithName("images"),
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.mgr.Add(imagesRunner{w.images}); err != nil {
+		return fmt.Errorf("adding the verifier of images: %w", err)
+	}
+	return nil
+}
+
+// addPrewarmer makes the manager ask about the images of running pods.
+func (w *clusterWebhook) addPrewarmer(source policies) error {
+	inspector, err := admission.NewInspector(w.images, w.options.Clock)
+	if err != nil {
+		return err
+	}
+	err = w.mgr.Add(prewarm.New(prewarm.Options{
+		Reader:    w.mgr.GetAPIReader(),
+		Policies:  source,
+		Inspector: inspector,
+		Started:   w.started,
+		Clock:     w.options.Clock,
+		Log:       w.options.Log.WithName("prewarm"),
+	}))
+	if err != nil {
+		return fmt.Errorf("adding what asks about running images: %w", err)
+	}
+	return nil
+}

@@ -75,6 +75,21 @@ func (p policies) ImagePolicies(ctx context.Context, environment string) ([]*v1a
 	return nil, nil
 }
 
+// Environments returns all that can be read, live.
+func (p policies) Environments(ctx context.Context) ([]v1alpha1.Environment, error) {
+	all, err := p.catalog.Environments(ctx, p.live)
+	if err != nil {
+		return nil, err
+	}
+	var readable []v1alpha1.Environment
+	for _, environment := range all {
+		if environment.Err == nil {
+			readable = append(readable, environment.Environment)
+		}
+	}
+	return readable, nil
+}
+
 // known tells whether the informers have an Environment of this name.
 func (p policies) known(ctx context.Context, name string) bool {
 	return p.cached.Get(ctx, client.ObjectKey{Name: name}, stored.Object(v1alpha1.KindEnvironment), client.UnsafeDisableDeepCopy) == nil

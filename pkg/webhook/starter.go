@@ -52,6 +52,7 @@ func (s *starter) Start(ctx context.Context) error {
 	}
 	loadVerdicts(ctx, s.webhook.images, log)
 	s.webhook.ready.Store(true)
+	close(s.webhook.started)
 	log.Info("ready: both endpoints are served")
 	<-ctx.Done()
 	return nil
