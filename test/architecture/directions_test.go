@@ -117,6 +117,10 @@ func TestCheckDirections(t *testing.T) {
 			imports: []string{ours("pkg/api/v1alpha1"), ours("pkg/engine"), ours("pkg/signature")},
 			want:    []string{ours("pkg/engine"), ours("pkg/signature")},
 		},
+		"what measures uses the tests' registry": {
+			from:    ours("hack/bench/admission"),
+			imports: []string{ours("test/registry")},
+		},
 		"the product knows no test code": {
 			from:    ours("cmd/kubectl-rune"),
 			imports: []string{ours("test/e2e/cluster")},
