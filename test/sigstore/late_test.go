@@ -9,13 +9,12 @@ import (
 	"github.com/runeframeos/kubectl-rune/test/sigstore"
 )
 
-func TestCosignRefusesASignatureByAnExpiredCertificate(t *testing.T) {
-	s := sigstore.Start(t)
-	workflow := s.Workflow("acme/web", "refs/heads/main")
+func (w *world) testCosignRefusesASignatureByAnExpiredCertificate(t *testing.T) {
+	s := w.sigstore
 	registry := sigstore.RegistryWithReferrers(t)
 	for _, cosign := range []sigstore.Cosign{sigstore.V2, sigstore.V3} {
 		t.Run(string(cosign), func(t *testing.T) {
-			options := sigstore.SignOptions{Identity: &workflow, Cosign: cosign, Late: true, Image: registry.Push(t, "team/web", "v1")}
+			options := sigstore.SignOptions{Identity: &w.workflow, Cosign: cosign, Late: true, Image: registry.Push(t, "team/web", "v1")}
 			s.Sign(t, options)
 			const want = "leaf certificate verification failed"
 			if err := s.CosignVerify(t, options); err == nil || !strings.Contains(err.Error(), want) {

@@ -78,7 +78,7 @@ func keylessCells() map[string]cell {
 }
 
 // wronglyStamped are the cells of the one thing that cosign attaches and cannot verify itself, see
-// TestCosign3StampsWhatItDoesNotVerify: without a trusted time no certificate counts.
+// testCosign3StampsWhatItDoesNotVerify: without a trusted time no certificate counts.
 func wronglyStamped(cells map[string]cell) map[string]cell {
 	changed := map[string]cell{}
 	for name, cell := range cells {
@@ -93,9 +93,8 @@ func wronglyStamped(cells map[string]cell) map[string]cell {
 // tooOld is for attestations alone: a signature by what was valid then counts for good.
 func tooOld() map[subject]string { return map[subject]string{attestations: "old, at most 24h allowed"} }
 
-// TestMatrix asks Rune about everything that both versions of cosign can attach to an image.
-func TestMatrix(t *testing.T) {
-	w := newWorld(t)
+// testMatrix asks Rune about everything that both versions of cosign can attach to an image.
+func (w *world) testMatrix(t *testing.T) {
 	registries := map[string]*sigstore.Registry{
 		"referrers API": sigstore.RegistryWithReferrers(t), "no referrers API": w.sigstore.RegistryWithoutReferrers(t),
 	}
@@ -106,29 +105,27 @@ func TestMatrix(t *testing.T) {
 		"key":     {sigstore.SignOptions{Key: w.trusted}, keyCells()},
 		"keyless": {sigstore.SignOptions{Identity: &w.workflow}, keylessCells()},
 	}
-	t.Run("all", func(t *testing.T) { // returns when the parallel groups have ended
-		for registryName, registry := range registries {
-			for _, cosign := range []sigstore.Cosign{sigstore.V2, sigstore.V3} {
-				for _, format := range []sigstore.Format{sigstore.Tag, sigstore.Bundle} {
-					for signerName, signer := range signers {
-						for _, about := range []subject{signatures, attestations} {
-							group := strings.Join([]string{registryName, "cosign " + string(cosign), string(format), signerName, string(about)}, "/")
-							t.Run(group, func(t *testing.T) {
-								t.Parallel()
-								options := signer.options
-								options.Cosign, options.Format = cosign, format
-								cells := signer.cells
-								if cosign == sigstore.V3 && format == sigstore.Tag && signerName == "keyless" && about == attestations {
-									cells = wronglyStamped(cells)
-								}
-								w.askAll(t, w.newSpecimen(t, registry, options, about), about, format, cells)
-							})
-						}
+	for registryName, registry := range registries {
+		for _, cosign := range []sigstore.Cosign{sigstore.V2, sigstore.V3} {
+			for _, format := range []sigstore.Format{sigstore.Tag, sigstore.Bundle} {
+				for signerName, signer := range signers {
+					for _, about := range []subject{signatures, attestations} {
+						group := strings.Join([]string{registryName, "cosign " + string(cosign), string(format), signerName, string(about)}, "/")
+						t.Run(group, func(t *testing.T) {
+							t.Parallel()
+							options := signer.options
+							options.Cosign, options.Format = cosign, format
+							cells := signer.cells
+							if cosign == sigstore.V3 && format == sigstore.Tag && signerName == "keyless" && about == attestations {
+								cells = wronglyStamped(cells)
+							}
+							w.askAll(t, w.newSpecimen(t, registry, options, about), about, format, cells)
+						})
 					}
 				}
 			}
 		}
-	})
+	}
 }
 
 // askAll runs the cells of one group.

@@ -23,10 +23,9 @@ func (w *world) eachRegistry(t *testing.T, run func(*testing.T, *sigstore.Regist
 	t.Run("no referrers API", func(t *testing.T) { run(t, w.sigstore.RegistryWithoutReferrers(t)) })
 }
 
-// TestEveryEntryOfALogCounts: cosign 2 enters dsse in Rekor and cosign 3 hashedrekord. sigstore-go from 1.2.0
+// testEveryEntryOfALogCounts: cosign 2 enters dsse in Rekor and cosign 3 hashedrekord. sigstore-go from 1.2.0
 // on reads the first kind as if there were no bundle.
-func TestEveryEntryOfALogCounts(t *testing.T) {
-	w := newWorld(t)
+func (w *world) testEveryEntryOfALogCounts(t *testing.T) {
 	older, newer := w.sigstore.Workflow("acme/web", "refs/heads/develop"), w.workflow
 	w.eachRegistry(t, func(t *testing.T, registry *sigstore.Registry) {
 		ref := registry.Push(t, repository, "v1")
@@ -53,9 +52,8 @@ func TestEveryEntryOfALogCounts(t *testing.T) {
 	})
 }
 
-// TestAStatementIsNoSignature: whoever may attest something about an image has not thereby released it.
-func TestAStatementIsNoSignature(t *testing.T) {
-	w := newWorld(t)
+// testAStatementIsNoSignature: whoever may attest something about an image has not thereby released it.
+func (w *world) testAStatementIsNoSignature(t *testing.T) {
 	w.eachRegistry(t, func(t *testing.T, registry *sigstore.Registry) {
 		for _, cosign := range []sigstore.Cosign{sigstore.V2, sigstore.V3} {
 			for _, format := range []sigstore.Format{sigstore.Tag, sigstore.Bundle} {
@@ -79,9 +77,8 @@ func TestAStatementIsNoSignature(t *testing.T) {
 	})
 }
 
-// TestWitnesses: what a policy requires beside the signature must be there.
-func TestWitnesses(t *testing.T) {
-	w := newWorld(t)
+// testWitnesses: what a policy requires beside the signature must be there.
+func (w *world) testWitnesses(t *testing.T) {
 	registry := sigstore.RegistryWithReferrers(t)
 	signed := func(options sigstore.SignOptions) image.Reference {
 		options.Image = registry.Push(t, repository, "v1")
@@ -135,9 +132,8 @@ func TestWitnesses(t *testing.T) {
 	}
 }
 
-// TestFormatsAddUp: an image on its way from one format to the other has signatures in both.
-func TestFormatsAddUp(t *testing.T) {
-	w := newWorld(t)
+// testFormatsAddUp: an image on its way from one format to the other has signatures in both.
+func (w *world) testFormatsAddUp(t *testing.T) {
 	w.eachRegistry(t, func(t *testing.T, registry *sigstore.Registry) {
 		ref := registry.Push(t, repository, "v1")
 		w.sigstore.Sign(t, sigstore.SignOptions{Image: ref, Key: w.trusted, Cosign: sigstore.V2, Format: sigstore.Tag})
@@ -155,9 +151,8 @@ func TestFormatsAddUp(t *testing.T) {
 	})
 }
 
-// TestConditions: what a signed statement says decides, and only the latest one does.
-func TestConditions(t *testing.T) {
-	w := newWorld(t)
+// testConditions: what a signed statement says decides, and only the latest one does.
+func (w *world) testConditions(t *testing.T) {
 	w.eachRegistry(t, func(t *testing.T, registry *sigstore.Registry) {
 		ref := registry.Push(t, repository, "v1")
 		attest := func(severity string) {

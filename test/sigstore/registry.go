@@ -19,13 +19,12 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 )
 
-// Registry is a running registry whose requests are counted and whose answers can be replaced.
+// Registry is a running registry whose requests are counted. One that fails is in package test/registry.
 type Registry struct {
 	// Host is its address, as references name it.
 	Host string
 
 	requests atomic.Int64
-	fault    atomic.Pointer[http.HandlerFunc]
 }
 
 // RegistryWithReferrers starts go-containerregistry's registry, which has the referrers API of OCI 1.1.
@@ -72,10 +71,6 @@ func newRegistry(t testing.TB, handler http.Handler) *Registry {
 	r := &Registry{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		r.requests.Add(1)
-		if fault := r.fault.Load(); fault != nil {
-			(*fault)(w, request)
-			return
-		}
 		handler.ServeHTTP(w, request)
 	}))
 	t.Cleanup(server.Close)
@@ -85,15 +80,6 @@ func newRegistry(t testing.TB, handler http.Handler) *Registry {
 
 // Requests returns how many requests there were.
 func (r *Registry) Requests() int64 { return r.requests.Load() }
-
-// Fail makes the registry answer in its own way; nil heals it.
-func (r *Registry) Fail(handler http.HandlerFunc) {
-	if handler == nil {
-		r.fault.Store(nil)
-		return
-	}
-	r.fault.Store(&handler)
-}
 
 // Push writes an image that nobody has seen before and returns its reference by tag and digest.
 func (r *Registry) Push(t testing.TB, repository, tag string) image.Reference {

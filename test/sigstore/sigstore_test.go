@@ -10,16 +10,15 @@ import (
 	"github.com/runeframeos/kubectl-rune/test/sigstore"
 )
 
-// TestCosignVerifiesWhatItSigned shows that the services and the trusted root belong together: if cosign
+// testCosignVerifiesWhatItSigned shows that the services and the trusted root belong together: if cosign
 // itself did not accept what it signed here, a refusal by Rune would prove nothing.
-func TestCosignVerifiesWhatItSigned(t *testing.T) {
-	s := sigstore.Start(t)
-	key, workflow := s.NewKey(t), s.Workflow("acme/web", "refs/heads/main")
+func (w *world) testCosignVerifiesWhatItSigned(t *testing.T) {
+	s := w.sigstore
 	registries := map[string]*sigstore.Registry{
 		"with referrers": sigstore.RegistryWithReferrers(t), "without referrers": s.RegistryWithoutReferrers(t),
 	}
 	signers := map[string]sigstore.SignOptions{
-		"a key": {Key: key}, "a key with witnesses": {Key: key, Logged: true}, "a workflow": {Identity: &workflow},
+		"a key": {Key: w.trusted}, "a key with witnesses": {Key: w.trusted, Logged: true}, "a workflow": {Identity: &w.workflow},
 	}
 	options := map[string]sigstore.SignOptions{}
 	for _, cosign := range []sigstore.Cosign{sigstore.V2, sigstore.V3} {
