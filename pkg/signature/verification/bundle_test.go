@@ -147,15 +147,15 @@ func TestAForeignURLIsNotFollowed(t *testing.T) {
 func TestRequestsAreFew(t *testing.T) {
 	trusted := newKey(t)
 	tests := map[string]struct {
-		attach  func(t *testing.T, ref image.Reference)
+		attach  func(t testing.TB, ref image.Reference)
 		formats []v1alpha1.SignatureFormat
 		want    int
 	}{
-		"two for a key under a tag":     {attach: func(t *testing.T, ref image.Reference) { trusted.sign(t, ref) }, formats: []v1alpha1.SignatureFormat{v1alpha1.FormatTag}, want: 2},
+		"two for a key under a tag":     {attach: func(t testing.TB, ref image.Reference) { trusted.sign(t, ref) }, formats: []v1alpha1.SignatureFormat{v1alpha1.FormatTag}, want: 2},
 		"three for a bundle":            {attach: trusted.signBundle, formats: []v1alpha1.SignatureFormat{v1alpha1.FormatBundle}, want: 3},
-		"one more for a tag among both": {attach: func(t *testing.T, ref image.Reference) { trusted.sign(t, ref) }, want: 3},
+		"one more for a tag among both": {attach: func(t testing.TB, ref image.Reference) { trusted.sign(t, ref) }, want: 3},
 		"one more for a bundle of both": {attach: trusted.signBundle, want: 4},
-		"three for an unsigned image":   {attach: func(*testing.T, image.Reference) {}, want: 3},
+		"three for an unsigned image":   {attach: func(testing.TB, image.Reference) {}, want: 3},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

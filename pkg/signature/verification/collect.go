@@ -211,6 +211,15 @@ func (c *collection) miss(format v1alpha1.SignatureFormat, err error) {
 
 // each does work n times, a few at a time, until there is enough. A panic says that nobody can tell.
 func (c *collection) each(ctx context.Context, n, few int, work func(context.Context, int)) {
+	once := func(i int) {
+		if err := safely(func() error { work(ctx, i); return nil }); err != nil {
+			c.miss("", fmt.Errorf("verifying %q: %w", c.ref, err))
+		}
+	}
+	if n == 1 {
+		once(0)
+		return
+	}
 	var wait sync.WaitGroup
 	slots := make(chan struct{}, max(few, 1))
 	for i := range n {
@@ -220,9 +229,7 @@ func (c *collection) each(ctx context.Context, n, few int, work func(context.Con
 		}
 		wait.Go(func() {
 			defer func() { <-slots }()
-			if err := safely(func() error { work(ctx, i); return nil }); err != nil {
-				c.miss("", fmt.Errorf("verifying %q: %w", c.ref, err))
-			}
+			once(i)
 		})
 	}
 	wait.Wait()

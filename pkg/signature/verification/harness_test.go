@@ -36,7 +36,7 @@ type server struct {
 }
 
 // servers are a registry of each kind: with the referrers API and without.
-func servers(t *testing.T) map[string]*server {
+func servers(t testing.TB) map[string]*server {
 	t.Helper()
 	return map[string]*server{
 		"a registry with referrers":    newServer(t, ggcr.WithReferrersSupport(true)),
@@ -44,7 +44,7 @@ func servers(t *testing.T) map[string]*server {
 	}
 }
 
-func newServer(t *testing.T, options ...ggcr.Option) *server {
+func newServer(t testing.TB, options ...ggcr.Option) *server {
 	t.Helper()
 	s := &server{real: ggcr.New(append(options, ggcr.Logger(log.New(io.Discard, "", 0)))...)}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
@@ -89,7 +89,7 @@ func (s *server) requests() []string {
 func (s *server) host() string { return s.Listener.Addr().String() }
 
 // push writes an image and returns its reference by digest.
-func (s *server) push(t *testing.T) image.Reference {
+func (s *server) push(t testing.TB) image.Reference {
 	t.Helper()
 	img, err := random.Image(256, 1)
 	must(t, err)
@@ -101,7 +101,7 @@ func (s *server) push(t *testing.T) image.Reference {
 }
 
 // pushIndex writes an image of several platforms and returns it and the first of them.
-func (s *server) pushIndex(t *testing.T) (index, child image.Reference) {
+func (s *server) pushIndex(t testing.TB) (index, child image.Reference) {
 	t.Helper()
 	idx, err := random.Index(256, 1, 2)
 	must(t, err)
@@ -115,7 +115,7 @@ func (s *server) pushIndex(t *testing.T) (index, child image.Reference) {
 }
 
 // verifier asks registries without credentials.
-func verifier(t *testing.T, change ...func(*verification.Config)) *verification.Verifier {
+func verifier(t testing.TB, change ...func(*verification.Config)) *verification.Verifier {
 	t.Helper()
 	client, err := registry.New(registry.Config{Keychain: anonymous{}, RequestTimeout: 3 * time.Second})
 	must(t, err)
@@ -162,7 +162,7 @@ func in(p *v1alpha1.ImagePolicy, formats ...v1alpha1.SignatureFormat) *v1alpha1.
 	return p
 }
 
-func compile(t *testing.T, p *v1alpha1.ImagePolicy) *proof.Requirement {
+func compile(t testing.TB, p *v1alpha1.ImagePolicy) *proof.Requirement {
 	t.Helper()
 	compiler, err := proof.NewCompiler()
 	must(t, err)
@@ -172,7 +172,7 @@ func compile(t *testing.T, p *v1alpha1.ImagePolicy) *proof.Requirement {
 }
 
 // collect prepares and collects, as every caller does.
-func collect(t *testing.T, v *verification.Verifier, ref image.Reference, p *v1alpha1.ImagePolicy) (proof.Evidence, error) {
+func collect(t testing.TB, v *verification.Verifier, ref image.Reference, p *v1alpha1.ImagePolicy) (proof.Evidence, error) {
 	t.Helper()
 	requirement := compile(t, p)
 	authorities, err := v.Prepare(t.Context(), requirement)
@@ -181,7 +181,7 @@ func collect(t *testing.T, v *verification.Verifier, ref image.Reference, p *v1a
 }
 
 // evidence fails the test where nobody could tell.
-func evidence(t *testing.T, ref image.Reference, p *v1alpha1.ImagePolicy) proof.Evidence {
+func evidence(t testing.TB, ref image.Reference, p *v1alpha1.ImagePolicy) proof.Evidence {
 	t.Helper()
 	got, err := collect(t, verifier(t), ref, p)
 	must(t, err)
@@ -215,7 +215,7 @@ func reasons(e proof.Evidence) string {
 	return strings.Join(list, "\n")
 }
 
-func requireReason(t *testing.T, e proof.Evidence, want string) {
+func requireReason(t testing.TB, e proof.Evidence, want string) {
 	t.Helper()
 	if len(e.Signatures)+len(e.Attestations) > 0 {
 		t.Errorf("verified %+v and %+v, want nothing", e.Signatures, e.Attestations)
@@ -225,21 +225,21 @@ func requireReason(t *testing.T, e proof.Evidence, want string) {
 	}
 }
 
-func digestOf(t *testing.T, ref image.Reference) name.Digest {
+func digestOf(t testing.TB, ref image.Reference) name.Digest {
 	t.Helper()
 	digest, err := name.NewDigest(ref.Name() + "@" + ref.Digest)
 	must(t, err)
 	return digest
 }
 
-func hashOf(t *testing.T, ref image.Reference) v1.Hash {
+func hashOf(t testing.TB, ref image.Reference) v1.Hash {
 	t.Helper()
 	hash, err := v1.NewHash(ref.Digest)
 	must(t, err)
 	return hash
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +247,7 @@ func must(t *testing.T, err error) {
 }
 
 // compileAnyhow is for policies that no compiler may let pass: it smuggles them in behind its back.
-func compileAnyhow(t *testing.T, p *v1alpha1.ImagePolicy) *proof.Requirement {
+func compileAnyhow(t testing.TB, p *v1alpha1.ImagePolicy) *proof.Requirement {
 	t.Helper()
 	requirement := compile(t, policy(newKey(t).authority("release")))
 	*requirement.ImagePolicy() = *p

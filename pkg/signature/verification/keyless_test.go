@@ -171,18 +171,18 @@ func TestAKeyWithWitnesses(t *testing.T) {
 	sigstore := newInstance(t)
 	k := newKey(t)
 	s := servers(t)["a registry with referrers"]
-	logged := func(t *testing.T, ref image.Reference) {
+	logged := func(t testing.TB, ref image.Reference) {
 		b := k.bundle(t, statement(t, ref, signType, nil))
 		b.VerificationMaterial.TlogEntries = []*protorekor.TransparencyLogEntry{sigstore.entryOf(t, k, b)}
 		refer(t, ref, b, signType)
 	}
-	stamped := func(t *testing.T, ref image.Reference) {
+	stamped := func(t testing.TB, ref image.Reference) {
 		b := k.bundle(t, statement(t, ref, signType, nil))
 		b.VerificationMaterial.TimestampVerificationData = sigstore.stampOver(t, b.GetDsseEnvelope().GetSignatures()[0].GetSig())
 		refer(t, ref, b, signType)
 	}
 	tests := map[string]struct {
-		attach     func(*testing.T, image.Reference)
+		attach     func(testing.TB, image.Reference)
 		log, stamp bool
 		reason     string
 	}{

@@ -16,10 +16,10 @@ import (
 // TestOutagesAreNotAnswers is what keeps an outage from being read as “unsigned”.
 func TestOutagesAreNotAnswers(t *testing.T) {
 	trusted := newKey(t)
-	signTag := func(t *testing.T, ref image.Reference) { trusted.sign(t, ref) }
-	nothing := func(*testing.T, image.Reference) {}
+	signTag := func(t testing.TB, ref image.Reference) { trusted.sign(t, ref) }
+	nothing := func(testing.TB, image.Reference) {}
 	tests := map[string]struct {
-		attach func(t *testing.T, ref image.Reference)
+		attach func(t testing.TB, ref image.Reference)
 		// part of the paths that fail.
 		part   string
 		status int

@@ -40,7 +40,7 @@ type key struct {
 	public string
 }
 
-func newKey(t *testing.T) key {
+func newKey(t testing.TB) key {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
@@ -49,7 +49,7 @@ func newKey(t *testing.T) key {
 	return keyOf(t, signer, private.Public())
 }
 
-func keyOf(t *testing.T, signer signature.Signer, public crypto.PublicKey) key {
+func keyOf(t testing.TB, signer signature.Signer, public crypto.PublicKey) key {
 	t.Helper()
 	pem, err := cryptoutils.MarshalPublicKeyToPEM(public)
 	must(t, err)
@@ -60,7 +60,7 @@ func (k key) authority(name string) v1alpha1.Authority {
 	return v1alpha1.Authority{Name: name, Key: &v1alpha1.KeyAuthority{Data: k.public}}
 }
 
-func (k key) raw(t *testing.T, message []byte) []byte {
+func (k key) raw(t testing.TB, message []byte) []byte {
 	t.Helper()
 	sig, err := k.signer.SignMessage(bytes.NewReader(message))
 	must(t, err)
@@ -68,13 +68,13 @@ func (k key) raw(t *testing.T, message []byte) []byte {
 }
 
 // sign attaches a signature under the tag sha256-….sig, beside those that are there.
-func (k key) sign(t *testing.T, ref image.Reference, options ...static.Option) {
+func (k key) sign(t testing.TB, ref image.Reference, options ...static.Option) {
 	t.Helper()
 	text := payloadFor(t, ref)
 	attach(t, ref, text, k.raw(t, text), options...)
 }
 
-func payloadFor(t *testing.T, ref image.Reference) []byte {
+func payloadFor(t testing.TB, ref image.Reference) []byte {
 	t.Helper()
 	text, err := (&payload.Cosign{Image: digestOf(t, ref)}).MarshalJSON()
 	must(t, err)
@@ -82,12 +82,12 @@ func payloadFor(t *testing.T, ref image.Reference) []byte {
 }
 
 // attach writes any payload and signature in cosign's format.
-func attach(t *testing.T, ref image.Reference, text, sig []byte, options ...static.Option) {
+func attach(t testing.TB, ref image.Reference, text, sig []byte, options ...static.Option) {
 	t.Helper()
 	attachEncoded(t, ref, text, base64.StdEncoding.EncodeToString(sig), options...)
 }
 
-func attachEncoded(t *testing.T, ref image.Reference, text []byte, sig string, options ...static.Option) {
+func attachEncoded(t testing.TB, ref image.Reference, text []byte, sig string, options ...static.Option) {
 	t.Helper()
 	entity, err := ociremote.SignedEntity(digestOf(t, ref))
 	must(t, err)
@@ -99,7 +99,7 @@ func attachEncoded(t *testing.T, ref image.Reference, text []byte, sig string, o
 }
 
 // statement about an image.
-func statement(t *testing.T, ref image.Reference, predicateType string, predicate any) []byte {
+func statement(t testing.TB, ref image.Reference, predicateType string, predicate any) []byte {
 	t.Helper()
 	raw, err := json.Marshal(map[string]any{
 		"_type":         "https://in-toto.io/Statement/v1",
@@ -112,7 +112,7 @@ func statement(t *testing.T, ref image.Reference, predicateType string, predicat
 }
 
 // envelope signs a statement.
-func (k key) envelope(t *testing.T, statement []byte) *dsse.Envelope {
+func (k key) envelope(t testing.TB, statement []byte) *dsse.Envelope {
 	t.Helper()
 	const payloadType = "application/vnd.in-toto+json"
 	return &dsse.Envelope{
@@ -123,12 +123,12 @@ func (k key) envelope(t *testing.T, statement []byte) *dsse.Envelope {
 }
 
 // attest attaches an attestation under the tag sha256-….att, as cosign 2 does.
-func (k key) attest(t *testing.T, ref image.Reference, predicateType string, predicate any) {
+func (k key) attest(t testing.TB, ref image.Reference, predicateType string, predicate any) {
 	t.Helper()
 	attachAttestation(t, ref, k.envelope(t, statement(t, ref, predicateType, predicate)), predicateType)
 }
 
-func attachAttestation(t *testing.T, ref image.Reference, envelope *dsse.Envelope, hint string, options ...static.Option) {
+func attachAttestation(t testing.TB, ref image.Reference, envelope *dsse.Envelope, hint string, options ...static.Option) {
 	t.Helper()
 	raw, err := json.Marshal(envelope)
 	must(t, err)
@@ -146,7 +146,7 @@ func attachAttestation(t *testing.T, ref image.Reference, envelope *dsse.Envelop
 }
 
 // bundle of a statement that the key signed.
-func (k key) bundle(t *testing.T, statement []byte) *protobundle.Bundle {
+func (k key) bundle(t testing.TB, statement []byte) *protobundle.Bundle {
 	t.Helper()
 	return &protobundle.Bundle{
 		MediaType: bundleV03,
@@ -157,7 +157,7 @@ func (k key) bundle(t *testing.T, statement []byte) *protobundle.Bundle {
 	}
 }
 
-func content(t *testing.T, envelope *dsse.Envelope) *protobundle.Bundle_DsseEnvelope {
+func content(t testing.TB, envelope *dsse.Envelope) *protobundle.Bundle_DsseEnvelope {
 	t.Helper()
 	payload, err := envelope.DecodeB64Payload()
 	must(t, err)
@@ -171,26 +171,26 @@ func content(t *testing.T, envelope *dsse.Envelope) *protobundle.Bundle_DsseEnve
 }
 
 // refer attaches a bundle as cosign 3 does, with an annotation that may lie.
-func refer(t *testing.T, ref image.Reference, bundle *protobundle.Bundle, hint string) {
+func refer(t testing.TB, ref image.Reference, bundle *protobundle.Bundle, hint string) {
 	t.Helper()
 	raw, err := protojson.Marshal(bundle)
 	must(t, err)
 	referRaw(t, ref, raw, hint)
 }
 
-func referRaw(t *testing.T, ref image.Reference, raw []byte, hint string) {
+func referRaw(t testing.TB, ref image.Reference, raw []byte, hint string) {
 	t.Helper()
 	must(t, ociremote.WriteAttestationNewBundleFormat(digestOf(t, ref), raw, hint))
 }
 
 // signBundle signs an image as cosign 3 does.
-func (k key) signBundle(t *testing.T, ref image.Reference) {
+func (k key) signBundle(t testing.TB, ref image.Reference) {
 	t.Helper()
 	refer(t, ref, k.bundle(t, statement(t, ref, signType, map[string]any{})), signType)
 }
 
 // transplant copies what is under a tag of one image to that of another.
-func transplant(t *testing.T, from, to image.Reference, tag func(image.Reference) string) {
+func transplant(t testing.TB, from, to image.Reference, tag func(image.Reference) string) {
 	t.Helper()
 	source := digestOf(t, from).Context().Tag(tag(from))
 	signatures, err := remote.Image(source)
@@ -203,7 +203,7 @@ func attTag(ref image.Reference) string { return "sha256-" + ref.Digest[len("sha
 
 func encoded(raw []byte) string { return base64.StdEncoding.EncodeToString(raw) }
 
-func marshal(t *testing.T, bundle *protobundle.Bundle) []byte {
+func marshal(t testing.TB, bundle *protobundle.Bundle) []byte {
 	t.Helper()
 	raw, err := protojson.Marshal(bundle)
 	must(t, err)
@@ -214,7 +214,7 @@ func marshal(t *testing.T, bundle *protobundle.Bundle) []byte {
 func pae(payload []byte) []byte { return dsse.PAE("application/vnd.in-toto+json", payload) }
 
 // entrySignature is the one signature of an envelope.
-func (k key) entrySignature(t *testing.T, envelope *dsse.Envelope) []byte {
+func (k key) entrySignature(t testing.TB, envelope *dsse.Envelope) []byte {
 	t.Helper()
 	sig, err := base64.StdEncoding.DecodeString(envelope.Signatures[0].Sig)
 	must(t, err)

@@ -55,7 +55,7 @@ type instance struct {
 	expired *instance
 }
 
-func newInstance(t *testing.T, expired ...time.Duration) *instance {
+func newInstance(t testing.TB, expired ...time.Duration) *instance {
 	t.Helper()
 	virtual, err := ca.NewVirtualSigstore()
 	must(t, err)
@@ -79,7 +79,7 @@ func newInstance(t *testing.T, expired ...time.Duration) *instance {
 	}
 }
 
-func issue(t *testing.T, template, parent *x509.Certificate, public crypto.PublicKey, by crypto.Signer) *x509.Certificate {
+func issue(t testing.TB, template, parent *x509.Certificate, public crypto.PublicKey, by crypto.Signer) *x509.Certificate {
 	t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, by)
 	must(t, err)
@@ -89,7 +89,7 @@ func issue(t *testing.T, template, parent *x509.Certificate, public crypto.Publi
 }
 
 // trustRoot in JSON. With a log of certificates, what it promised is asked for.
-func (i *instance) trustRoot(t *testing.T, withCertificateLog bool) string {
+func (i *instance) trustRoot(t testing.TB, withCertificateLog bool) string {
 	t.Helper()
 	authorities := []root.CertificateAuthority{&root.FulcioCertificateAuthority{
 		Root: i.root, Intermediates: []*x509.Certificate{i.intermediate}, URI: "https://fulcio.example",
@@ -113,7 +113,7 @@ func (i *instance) trustRoot(t *testing.T, withCertificateLog bool) string {
 }
 
 // withRawIDs: the virtual Sigstore has the IDs of its logs in hexadecimal, a trusted root has them raw.
-func withRawIDs(t *testing.T, logs map[string]*root.TransparencyLog) map[string]*root.TransparencyLog {
+func withRawIDs(t testing.TB, logs map[string]*root.TransparencyLog) map[string]*root.TransparencyLog {
 	t.Helper()
 	result := maps.Clone(logs)
 	for id, log := range result {
@@ -145,7 +145,7 @@ type holder struct {
 }
 
 // certify issues a certificate that is valid for ten minutes from a time.
-func (i *instance) certify(t *testing.T, who identity, from time.Time) holder {
+func (i *instance) certify(t testing.TB, who identity, from time.Time) holder {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
@@ -184,7 +184,7 @@ type witness struct {
 }
 
 // bundle of a statement that the holder of the certificate signed.
-func (h holder) bundle(t *testing.T, statement []byte, by witness) *protobundle.Bundle {
+func (h holder) bundle(t testing.TB, statement []byte, by witness) *protobundle.Bundle {
 	t.Helper()
 	envelope := h.envelope(t, statement)
 	sig, err := base64.StdEncoding.DecodeString(envelope.Signatures[0].Sig)
@@ -205,7 +205,7 @@ func (h holder) bundle(t *testing.T, statement []byte, by witness) *protobundle.
 	return b
 }
 
-func (i *instance) stampOver(t *testing.T, over []byte) *protobundle.TimestampVerificationData {
+func (i *instance) stampOver(t testing.TB, over []byte) *protobundle.TimestampVerificationData {
 	t.Helper()
 	stamp, err := i.TimestampResponse(over)
 	must(t, err)
@@ -213,7 +213,7 @@ func (i *instance) stampOver(t *testing.T, over []byte) *protobundle.TimestampVe
 }
 
 // entry in the log, with its promise and its proof.
-func (h holder) entry(t *testing.T, envelope *dsse.Envelope, sig []byte, at time.Time) *protorekor.TransparencyLogEntry {
+func (h holder) entry(t testing.TB, envelope *dsse.Envelope, sig []byte, at time.Time) *protorekor.TransparencyLogEntry {
 	t.Helper()
 	pem, err := cryptoutils.MarshalCertificateToPEM(h.certificate)
 	must(t, err)
@@ -223,7 +223,7 @@ func (h holder) entry(t *testing.T, envelope *dsse.Envelope, sig []byte, at time
 }
 
 // entryOf logs the envelope of a bundle that a key signed.
-func (i *instance) entryOf(t *testing.T, k key, b *protobundle.Bundle) *protorekor.TransparencyLogEntry {
+func (i *instance) entryOf(t testing.TB, k key, b *protobundle.Bundle) *protorekor.TransparencyLogEntry {
 	t.Helper()
 	envelope := k.envelope(t, b.GetDsseEnvelope().GetPayload())
 	sig := b.GetDsseEnvelope().GetSignatures()[0].GetSig()
@@ -234,7 +234,7 @@ func (i *instance) entryOf(t *testing.T, k key, b *protobundle.Bundle) *protorek
 }
 
 // logged is an entry with the log's promise and proof.
-func (i *instance) logged(t *testing.T, body []byte, at time.Time) *protorekor.TransparencyLogEntry {
+func (i *instance) logged(t testing.TB, body []byte, at time.Time) *protorekor.TransparencyLogEntry {
 	t.Helper()
 	if at.IsZero() {
 		at = time.Now()
@@ -254,7 +254,7 @@ func (i *instance) logged(t *testing.T, body []byte, at time.Time) *protorekor.T
 }
 
 // rekorBody is what Rekor keeps of a signature, in one of its kinds.
-func rekorBody(t *testing.T, kind string, artifact, sig, verifier []byte) []byte {
+func rekorBody(t testing.TB, kind string, artifact, sig, verifier []byte) []byte {
 	t.Helper()
 	sum := sha256.Sum256(artifact)
 	properties := types.ArtifactProperties{PublicKeyBytes: [][]byte{verifier}, PKIFormat: string(pki.X509), SignatureBytes: sig}
@@ -274,7 +274,7 @@ func rekorBody(t *testing.T, kind string, artifact, sig, verifier []byte) []byte
 }
 
 // promise of the log to include an entry.
-func (i *instance) promise(t *testing.T, body []byte, at, index int64) (promise, id []byte) {
+func (i *instance) promise(t testing.TB, body []byte, at, index int64) (promise, id []byte) {
 	t.Helper()
 	hexID, err := i.RekorLogID()
 	must(t, err)
@@ -285,7 +285,7 @@ func (i *instance) promise(t *testing.T, body []byte, at, index int64) (promise,
 	return promise, id
 }
 
-func kindOf(t *testing.T, body []byte) *protorekor.KindVersion {
+func kindOf(t testing.TB, body []byte) *protorekor.KindVersion {
 	t.Helper()
 	var read struct{ Kind, APIVersion string }
 	must(t, json.NewDecoder(bytes.NewReader(body)).Decode(&read))
@@ -293,7 +293,7 @@ func kindOf(t *testing.T, body []byte) *protorekor.KindVersion {
 }
 
 // tagOptions are what cosign 2 writes beside a signature under a tag.
-func (h holder) tagOptions(t *testing.T, body, stamped []byte, by witness) []static.Option {
+func (h holder) tagOptions(t testing.TB, body, stamped []byte, by witness) []static.Option {
 	t.Helper()
 	pem, err := cryptoutils.MarshalCertificateToPEM(h.certificate)
 	must(t, err)
@@ -320,7 +320,7 @@ func (h holder) tagOptions(t *testing.T, body, stamped []byte, by witness) []sta
 }
 
 // keyless trusts an identity of an instance.
-func keyless(t *testing.T, i *instance, identities ...v1alpha1.CertificateIdentity) v1alpha1.Authority {
+func keyless(t testing.TB, i *instance, identities ...v1alpha1.CertificateIdentity) v1alpha1.Authority {
 	t.Helper()
 	return v1alpha1.Authority{
 		Name: "ci", Keyless: &v1alpha1.KeylessAuthority{Identities: identities},
