@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 )
 
 // verdicts are kept in memory when it is measured.
@@ -22,17 +24,17 @@ func measureMemory(ctx context.Context, b *bench) error {
 	if b.rune.idle, err = b.rune.memory(); err != nil {
 		return err
 	}
-	reviews := make(chan *review)
+	pods := make(chan []image.Reference)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		defer close(reviews)
+		defer close(pods)
 		for done := 0; done < verdicts; done += 3 {
-			r, err := b.world.review(eitherFolder, min(3, verdicts-done))
+			refs, err := b.world.images(eitherFolder, min(3, verdicts-done))
 			if err != nil {
 				return err
 			}
 			select {
-			case reviews <- r:
+			case pods <- refs:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -41,12 +43,8 @@ func measureMemory(ctx context.Context, b *bench) error {
 	})
 	for range b.concurrency {
 		group.Go(func() error {
-			for r := range reviews {
-				answer, err := b.load.ask(ctx, b.rune, signedPath, r.body(int(b.load.number.Add(1))))
-				if err != nil {
-					return err
-				}
-				if err := allowed(answer); err != nil {
+			for refs := range pods {
+				if _, err := b.admit(ctx, refs); err != nil {
 					return err
 				}
 			}

@@ -66,10 +66,15 @@ func newWorld(ctx context.Context) (*world, error) {
 	return w, nil
 }
 
-// image puts in a new image in a folder and signs it in that folder's format.
+// image puts a new image into a new repository of a folder and signs it in that folder's format.
 func (w *world) image(folder string) (image.Reference, error) {
 	w.number++
-	ref, err := w.registry.Push(fmt.Sprintf("%s/app-%d", folder, w.number), "v1")
+	return w.imageIn(folder, fmt.Sprintf("%s/app-%d", folder, w.number))
+}
+
+// imageIn puts a new image into a repository.
+func (w *world) imageIn(folder, repository string) (image.Reference, error) {
+	ref, err := w.registry.Push(repository, "v1")
 	if err != nil {
 		return image.Reference{}, err
 	}
@@ -79,21 +84,41 @@ func (w *world) image(folder string) (image.Reference, error) {
 	return ref, w.registry.Sign(ref, w.key)
 }
 
-// review asks for a Pod with signed images, all of them new.
-func (w *world) review(folder string, containers int) (*review, error) {
-	pod, err := newPod(containers)
+// review asks for a Pod with signed images.
+func (w *world) review(refs ...image.Reference) (*review, error) {
+	pod, err := newPod(len(refs))
 	if err != nil {
 		return nil, err
 	}
 	pod.Namespace = signedNamespace
-	for i := range pod.Spec.Containers {
-		ref, err := w.image(folder)
-		if err != nil {
-			return nil, err
-		}
+	for i, ref := range refs {
 		pod.Spec.Containers[i].Image = ref.Name() + "@" + ref.Digest
 	}
 	return newReview(pod)
+}
+
+// images puts new images into as many new repositories.
+func (w *world) images(folder string, count int) ([]image.Reference, error) {
+	refs := make([]image.Reference, count)
+	for i := range refs {
+		var err error
+		if refs[i], err = w.image(folder); err != nil {
+			return nil, err
+		}
+	}
+	return refs, nil
+}
+
+// siblings puts a further image into the repository of each.
+func (w *world) siblings(folder string, refs []image.Reference) ([]image.Reference, error) {
+	others := make([]image.Reference, len(refs))
+	for i, ref := range refs {
+		var err error
+		if others[i], err = w.imageIn(folder, ref.Repository); err != nil {
+			return nil, err
+		}
+	}
+	return others, nil
 }
 
 // writeRules writes the Environment of a directory twice: as it is, and with signatures. Both allow the
@@ -178,16 +203,11 @@ var errNotRefused = errors.New("an image that nobody signed was admitted")
 
 // refuses makes sure that signatures are verified at all.
 func refuses(ctx context.Context, l *load, w *world, rune *server) error {
-	pod, err := newPod(1)
-	if err != nil {
-		return err
-	}
 	ref, err := w.registry.Push(eitherFolder+"/unsigned", "v1")
 	if err != nil {
 		return err
 	}
-	pod.Namespace, pod.Spec.Containers[0].Image = signedNamespace, ref.Name()+"@"+ref.Digest
-	r, err := newReview(pod)
+	r, err := w.review(ref)
 	if err != nil {
 		return err
 	}
@@ -197,9 +217,6 @@ func refuses(ctx context.Context, l *load, w *world, rune *server) error {
 	}
 	if response.Allowed {
 		return errNotRefused
-	}
-	if err := w.registry.Sign(ref, w.key); err != nil {
-		return err
 	}
 	return nil
 }
