@@ -166,7 +166,7 @@ func (w *world) Head(ctx context.Context, _ image.Access, ref image.Reference) (
 const scanType = "https://cosign.sigstore.dev/attestation/vuln/v1"
 
 // requirement asks for one signature, and for a scan of at most this age where one is given.
-func requirement(t *testing.T, scanAge time.Duration) *proof.Requirement {
+func requirement(t testing.TB, scanAge time.Duration) *proof.Requirement {
 	t.Helper()
 	compiler, err := proof.NewCompiler()
 	if err != nil {
