@@ -45,6 +45,10 @@ demo: build runecluster ## Show Rune's main job on a cluster of its own (KEEP=1 
 build: ## Build bin/kubectl-rune and bin/rune-webhook
 	@hack/build.sh '$(LDFLAGS)' kubectl-rune=./cmd/kubectl-rune rune-webhook=./cmd/webhook
 
+.PHONY: build-cloud
+build-cloud: ## Build bin/rune-webhook-cloud: with keys in KMS and Vault, and credentials for cloud registries
+	@GOFLAGS='$(GOFLAGS) -tags=cloud' hack/build.sh '$(LDFLAGS)' rune-webhook-cloud=./cmd/webhook
+
 .PHONY: cluster-up
 cluster-up: runecluster ## Start the embedded cluster and print its KUBECONFIG (CLUSTER=rune)
 	@$(RUNECLUSTER) up --name $(CLUSTER)

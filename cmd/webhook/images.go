@@ -51,6 +51,7 @@ func (o *imageOptions) verifier() (func(webhook.ImagesConfig) (webhook.Images, e
 	if err != nil {
 		return nil, err
 	}
+	useClouds(&config)
 	return func(given webhook.ImagesConfig) (webhook.Images, error) {
 		config.Store, config.PullSecrets, config.KeySecrets = given.Verdicts, given.PullSecrets, given.KeySecrets
 		config.Registerer, config.Clock, config.Log = given.Registerer, given.Clock, given.Log
