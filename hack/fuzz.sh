@@ -5,7 +5,12 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 fuzztime=${FUZZTIME:-3s}
-for package in ./pkg/policy ./pkg/policy/image ./pkg/policy/rawjson ./pkg/admission ./pkg/webhook; do
+packages=(
+  ./pkg/policy ./pkg/policy/image ./pkg/policy/expression ./pkg/policy/proof ./pkg/policy/rawjson
+  ./pkg/admission ./pkg/webhook ./pkg/webhook/verdictstore
+  ./pkg/signature/registry ./pkg/signature/verification ./pkg/signature/verdict
+)
+for package in "${packages[@]}"; do
   fuzzers=$(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true)
   for fuzzer in $fuzzers; do
     echo "== $package $fuzzer, $fuzztime"

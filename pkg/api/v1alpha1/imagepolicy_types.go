@@ -308,7 +308,7 @@ type AttestationRequirement struct {
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 	// PredicateType is the type's URI, or one of cosign's short names: slsaprovenance, slsaprovenance02,
-	// slsaprovenance1, vuln, spdx, spdxjson, cyclonedx, link, custom.
+	// slsaprovenance1, vuln, spdx, spdxjson, cyclonedx, openvex, link, custom.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
