@@ -85,4 +85,3 @@ func (s *signed) confirmBundle(ctx context.Context, options *cosign.CheckOpts) e
 	_, err = cosign.VerifyNewBundle(ctx, options, verify.WithArtifactDigest(algorithm, digest), s.entity)
 	return err
 }
-

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
@@ -12,6 +13,8 @@ import (
 const (
 	// maxRejections is how many are told.
 	maxRejections = 16
+	// maxKept is how many are kept to choose from: more than there can be candidates of one image.
+	maxKept = 2*maxLayers + 2*maxReferrers + maxRejections
 	// maxReason bounds one reason, in bytes: strangers' certificates stand in it.
 	maxReason = 1 << 10
 )
@@ -23,33 +26,59 @@ type rejections struct {
 }
 
 func (r *rejections) add(one proof.Rejection) {
-	one.Reason = strings.ReplaceAll(one.Reason, "\n", "; ") // joined errors stand on lines of their own
-	if len(one.Reason) > maxReason {
-		one.Reason = one.Reason[:maxReason] + "…"
-	}
-	if len(one.PredicateType) > maxQuoted {
-		one.PredicateType = one.PredicateType[:maxQuoted] + "…"
-	}
+	one.Reason = oneLine(one.Reason, maxReason)
+	one.PredicateType = oneLine(one.PredicateType, maxQuoted)
 	switch {
 	case slices.Contains(r.kept, one):
-	case len(r.kept) == maxRejections-1:
+	case len(r.kept) == maxKept:
 		r.dropped++
 	default:
 		r.kept = append(r.kept, one)
 	}
 }
 
-// list is sorted, so that equal images have equal evidence.
+// oneLine is what may stand in a message: joined errors stand on lines of their own, and strangers' text may hold
+// whatever steers a terminal.
+func oneLine(text string, limit int) string {
+	if len(text) > limit {
+		text = text[:limit] + "…"
+	}
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\n", "; ")
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+// list is sorted, so that equal images have equal evidence. Where there are too many, those that came near to an
+// authority are told before junk.
 func (r *rejections) list() []proof.Rejection {
 	list := slices.Clone(r.kept)
-	slices.SortFunc(list, func(a, b proof.Rejection) int {
+	order := func(a, b proof.Rejection) int {
 		return cmp.Or(
 			cmp.Compare(a.Format, b.Format), cmp.Compare(a.Authority, b.Authority),
 			cmp.Compare(a.PredicateType, b.PredicateType), cmp.Compare(a.Reason, b.Reason),
 		)
+	}
+	slices.SortFunc(list, func(a, b proof.Rejection) int {
+		switch {
+		case a.Authority != "" && b.Authority == "":
+			return -1
+		case a.Authority == "" && b.Authority != "":
+			return 1
+		}
+		return order(a, b)
 	})
-	if r.dropped > 0 {
-		list = append(list, proof.Rejection{Reason: fmt.Sprintf("and %d more that did not count", r.dropped)})
+	dropped := r.dropped
+	if len(list)+min(dropped, 1) > maxRejections {
+		dropped += len(list) - (maxRejections - 1)
+		list = list[:maxRejections-1]
+	}
+	slices.SortFunc(list, order)
+	if dropped > 0 {
+		list = append(list, proof.Rejection{Reason: fmt.Sprintf("and %d more that did not count", dropped)})
 	}
 	return list
 }

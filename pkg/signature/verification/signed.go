@@ -65,8 +65,13 @@ func (e *entity) VerificationContent() (verify.VerificationContent, error) { ret
 // covered is what a log entry or a time stamp covers.
 type covered []byte
 
-func (c covered) Signature() []byte                                       { return c }
-func (c covered) EnvelopeContent() verify.EnvelopeContent                 { return nil }
+// Signature is what is covered.
+func (c covered) Signature() []byte { return c }
+
+// EnvelopeContent is not looked at.
+func (c covered) EnvelopeContent() verify.EnvelopeContent { return nil }
+
+// MessageSignatureContent is not looked at.
 func (c covered) MessageSignatureContent() verify.MessageSignatureContent { return nil }
 
 // keySigner is a signer without a certificate.
@@ -78,5 +83,8 @@ func (s keySigner) CompareKey(other any, _ root.TrustedMaterial) bool { return s
 // ValidAtTime is always true: the end of a key's time is judged at each request.
 func (s keySigner) ValidAtTime(time.Time, root.TrustedMaterial) bool { return true }
 
-func (s keySigner) Certificate() *x509.Certificate      { return nil }
+// Certificate is none.
+func (s keySigner) Certificate() *x509.Certificate { return nil }
+
+// PublicKey is not looked at.
 func (s keySigner) PublicKey() verify.PublicKeyProvider { return nil }

@@ -111,6 +111,7 @@ type contextClient struct {
 	client *http.Client
 }
 
+// Do sends a request, for no longer than the context.
 func (c contextClient) Do(request *http.Request) (*http.Response, error) {
 	return c.client.Do(request.WithContext(c.ctx))
 }
