@@ -51,7 +51,7 @@ func TestACallerWhoLeavesDoesNotTakeTheAnswerAlong(t *testing.T) {
 			expect(t, got, `unknown: registry "registry.example.com" did not answer in time: context deadline exceeded`)
 		})
 		group.Go(func() {
-			time.Sleep(50 * time.Millisecond)
+			advance(50 * time.Millisecond)
 			expect(t, w.ask(v, r), "verified")
 		})
 		group.Wait()
@@ -68,10 +68,10 @@ func TestAnAnswerThatBreaksItsReaderIsNoAnswer(t *testing.T) {
 		w.panics = true
 		expect(t, w.ask(v, r), `unknown: reading the answer of registry "registry.example.com": index out of range`)
 		w.set(func() { w.panics = false })
-		time.Sleep(defaultRetryAfter + 1)
+		advance(defaultRetryAfter + 1)
 		expect(t, w.ask(v, r), "verified")
 		w.set(func() { w.panics = true })
-		time.Sleep(validFor)
+		advance(validFor)
 		expect(t, w.ask(v, r), `stale: reading the answer of registry…`)
 	})
 }
@@ -89,7 +89,7 @@ func TestAFailureIsNeverTakenForUnsigned(t *testing.T) {
 					t.Errorf("within seconds the registry was asked %d times, want once", got)
 				}
 				w.set(func() { w.failure = nil })
-				time.Sleep(defaultRetryAfter + 1)
+				advance(defaultRetryAfter + 1)
 				expect(t, w.ask(v, r), "verified")
 			})
 		})
@@ -107,7 +107,7 @@ func TestWhatIsUnsignedIsAskedAgainAfterSeconds(t *testing.T) {
 			t.Errorf("within seconds the registry was asked %d times, want once", got)
 		}
 		w.set(func() { w.signed[webImage+"@"+digestOf(2)] = true })
-		time.Sleep(defaultRetryAfter + 1)
+		advance(defaultRetryAfter + 1)
 		expect(t, answer(v.Verify(t.Context(), unsigned)), "verified")
 	})
 }
@@ -118,7 +118,7 @@ func TestUnsignedInOneRepositoryIsNotUnsignedInAnother(t *testing.T) {
 		expect(t, answer(v.Verify(t.Context(), question(r, mirrorImage, digestOf(1)))), "rejected")
 		expect(t, w.ask(v, r), "verified")
 		// A copy without signatures does not take back what was verified elsewhere.
-		time.Sleep(validFor)
+		advance(validFor)
 		expect(t, answer(v.Verify(t.Context(), question(r, mirrorImage, digestOf(1)))), "rejected")
 		w.set(func() { w.failure = errDown })
 		expect(t, w.ask(v, r), "stale: …")
@@ -142,14 +142,14 @@ func TestVerifiedCountsForABoundedTimeWhileTheRegistryFails(t *testing.T) {
 		v, r := w.verifier(), requirement(t, 0)
 		expect(t, w.ask(v, r), "verified")
 		w.set(func() { w.failure = errDown })
-		time.Sleep(validFor - 1)
+		advance(validFor - 1)
 		expect(t, w.ask(v, r), "verified")
-		time.Sleep(1)
+		advance(1)
 		until := words(time.Now().Add(staleFor))
 		expect(t, w.ask(v, r), `stale: registry "registry.example.com" cannot be reached: connection refused; verified 60m ago, counts until `+until)
-		time.Sleep(staleFor - 1)
+		advance(staleFor - 1)
 		expect(t, w.ask(v, r), "stale: …")
-		time.Sleep(1)
+		advance(1)
 		expect(t, w.ask(v, r), "unknown: "+errDown.Error())
 	})
 }
@@ -170,11 +170,11 @@ func TestADefiniteNoTakesBackWhatWasVerified(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.set(func() { no.change(w) })
-				time.Sleep(validFor)
+				advance(validFor)
 				expect(t, w.ask(v, r), no.want)
 				// A failure right after that brings nothing back, in this process and, once it has stored that, in others.
 				w.set(func() { w.failure = errDown })
-				time.Sleep(defaultRetryAfter + 1)
+				advance(defaultRetryAfter + 1)
 				expect(t, w.ask(v, r), "unknown: …")
 				if err := v.book.Save(t.Context()); err != nil {
 					t.Fatal(err)
@@ -190,7 +190,7 @@ func TestAHangingRegistryDelaysNobodyTwice(t *testing.T) {
 		v, r := w.verifier(), requirement(t, 0)
 		expect(t, w.ask(v, r), "verified")
 		w.set(func() { w.hangs = true })
-		time.Sleep(validFor)
+		advance(validFor)
 		began := time.Now()
 		expect(t, w.ask(v, r), `stale: registry "registry.example.com" has not answered within 1s; verified 60m ago, …`)
 		if took := time.Since(began); took != defaultPatience {
@@ -198,7 +198,7 @@ func TestAHangingRegistryDelaysNobodyTwice(t *testing.T) {
 		}
 		// While questions come in, nobody waits any more, for as long as the registry hangs.
 		for range 300 {
-			time.Sleep(100 * time.Millisecond)
+			advance(100 * time.Millisecond)
 			began := time.Now()
 			expect(t, w.ask(v, r), "stale: …")
 			if took := time.Since(began); took != 0 {
@@ -206,7 +206,7 @@ func TestAHangingRegistryDelaysNobodyTwice(t *testing.T) {
 			}
 		}
 		w.set(func() { w.hangs = false })
-		time.Sleep(defaultTimeout + defaultRetryAfter)
+		advance(defaultTimeout + defaultRetryAfter)
 		expect(t, w.ask(v, r), "verified")
 	})
 }
@@ -222,7 +222,7 @@ func TestAHangingRegistryRefusesTheUnknownInTime(t *testing.T) {
 		if took := time.Since(began); took != 4*time.Second {
 			t.Errorf("it took %s", took)
 		}
-		time.Sleep(defaultTimeout)
+		advance(defaultTimeout)
 		synctest.Wait()
 	})
 }
@@ -231,24 +231,24 @@ func TestEvidenceIsRenewedBeforeItsTimeIsOver(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		v, r := w.verifier(), requirement(t, 0)
 		expect(t, w.ask(v, r), "verified")
-		time.Sleep(validFor * 79 / 100)
+		advance(validFor * 79 / 100)
 		expect(t, w.ask(v, r), "verified")
 		synctest.Wait()
 		if got := w.count(); got != 1 {
 			t.Errorf("the registry was asked %d times before the time, want once", got)
 		}
-		time.Sleep(validFor / 50)
+		advance(validFor / 50)
 		w.set(func() { w.delay = 5 * time.Second })
 		began := time.Now()
 		expect(t, w.ask(v, r), "verified")
 		if took := time.Since(began); took != 0 {
 			t.Errorf("the caller waited %s for what it need not know", took)
 		}
-		time.Sleep(6 * time.Second)
+		advance(6 * time.Second)
 		if got := w.count(); got != 2 {
 			t.Errorf("the registry was asked %d times, want twice", got)
 		}
-		time.Sleep(validFor / 2)
+		advance(validFor / 2)
 		expect(t, w.ask(v, r), "verified")
 		if got := w.count(); got != 2 {
 			t.Errorf("the registry was asked %d times, want twice", got)
@@ -262,17 +262,17 @@ func TestAgesAreJudgedAtEachQuestion(t *testing.T) {
 		w.attested = time.Now()
 		expect(t, w.ask(v, r), "verified")
 		// The evidence is fresh, but the scan has become too old: only the registry can tell whether there is a newer one.
-		time.Sleep(31 * time.Minute)
+		advance(31 * time.Minute)
 		expect(t, w.ask(v, r), "rejected")
 		if got := w.count(); got != 2 {
 			t.Errorf("the registry was asked %d times, want twice", got)
 		}
 		w.set(func() { w.attested = time.Now() })
-		time.Sleep(defaultRetryAfter + 1)
+		advance(defaultRetryAfter + 1)
 		expect(t, w.ask(v, r), "verified")
 		// What is too old is not admitted because the registry fails.
 		w.set(func() { w.failure = errDown })
-		time.Sleep(31 * time.Minute)
+		advance(31 * time.Minute)
 		expect(t, w.ask(v, r), "unknown: …")
 	})
 }
@@ -282,7 +282,7 @@ func TestOtherKeysAreOtherQuestions(t *testing.T) {
 		v, r := w.verifier(), requirement(t, 0)
 		expect(t, w.ask(v, r), "verified")
 		w.set(func() { w.fingerprint = "f2"; clear(w.signed) })
-		time.Sleep(preparationAge)
+		advance(preparationAge)
 		expect(t, w.ask(v, r), "rejected")
 	})
 }

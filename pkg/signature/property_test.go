@@ -86,7 +86,7 @@ func history(t *testing.T, w *world, random *rand.Rand) {
 				t.Fatalf("step %d: rejected %s after the registry last said so", step, now.Sub(lastNo))
 			}
 		}
-		time.Sleep([]time.Duration{0, time.Second, 4 * time.Second, time.Minute, 50 * time.Minute, 5 * time.Hour}[random.IntN(6)])
+		advance([]time.Duration{0, time.Second, 4 * time.Second, time.Minute, 50 * time.Minute, 5 * time.Hour}[random.IntN(6)])
 	}
-	time.Sleep(defaultTimeout)
+	advance(defaultTimeout)
 }

@@ -40,7 +40,7 @@ func TestWhatATagNamedLastCountsForADayWhileTheRegistryFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.set(func() { w.failure = errDown })
-		time.Sleep(tagMemory - 1)
+		advance(tagMemory - 1)
 		got, err := v.Resolve(t.Context(), image.Access{}, ref)
 		if err != nil || got.Digest != digestOf(1) || !strings.HasPrefix(got.Stale, errDown.Error()+"; the tag named sha256:") {
 			t.Errorf("the tag names %+v, %v", got, err)
@@ -49,7 +49,7 @@ func TestWhatATagNamedLastCountsForADayWhileTheRegistryFails(t *testing.T) {
 		if _, err := v.Resolve(t.Context(), image.Access{Namespace: "other"}, ref); !errors.Is(err, errDown) {
 			t.Errorf("another namespace got %v", err)
 		}
-		time.Sleep(1)
+		advance(1)
 		if _, err := v.Resolve(t.Context(), image.Access{}, ref); !errors.Is(err, errDown) {
 			t.Errorf("after a day: %v", err)
 		}
@@ -72,7 +72,7 @@ func TestATagThatIsGoneIsGone(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		w.set(func() { w.failure = errDown })
-		time.Sleep(defaultRetryAfter + 1)
+		advance(defaultRetryAfter + 1)
 		if _, err := v.Resolve(t.Context(), image.Access{}, ref); !errors.Is(err, errDown) {
 			t.Errorf("got %v", err)
 		}

@@ -47,7 +47,7 @@ func TestAProcessThatStartsDuringAnOutageKnowsWhatWasVerified(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect(t, w.ask(second, r), "verified")
-		time.Sleep(2 * validFor)
+		advance(2 * validFor)
 		expect(t, w.ask(second, r), "stale: …")
 		resolution, err := second.Resolve(t.Context(), image.Access{}, tag)
 		if err != nil || resolution.Digest != digestOf(1) || resolution.Stale == "" {
@@ -91,7 +91,7 @@ func TestAnotherReplicasVerdictCountsWhileTheRegistryHangs(t *testing.T) {
 		if took := time.Since(began); took != defaultPatience {
 			t.Errorf("it took %s", took)
 		}
-		time.Sleep(defaultTimeout)
+		advance(defaultTimeout)
 		synctest.Wait()
 	})
 }
@@ -105,11 +105,11 @@ func TestAFailingStoreTakesNothingAway(t *testing.T) {
 		}
 		stop := running(t, v)
 		expect(t, w.ask(v, r), "verified")
-		time.Sleep(time.Minute)
+		advance(time.Minute)
 		w.store.mu.Lock()
 		w.store.failure = nil
 		w.store.mu.Unlock()
-		time.Sleep(time.Minute)
+		advance(time.Minute)
 		stop()
 		w.set(func() { w.failure = errDown })
 		second := w.verifier()
@@ -133,7 +133,7 @@ func TestKeysThatCannotBeReadAreTheLastOnesForABoundedTime(t *testing.T) {
 		expect(t, w.ask(second, r), "stale: the key service does not answer; verified by keys that were read 0s ago, …")
 		// Nothing new can be verified.
 		expect(t, answer(second.Verify(t.Context(), question(r, webImage, digestOf(2)))), "unknown: the key service does not answer")
-		time.Sleep(validFor + staleFor)
+		advance(validFor + staleFor)
 		expect(t, w.ask(second, r), "unknown: the key service does not answer")
 	})
 }
@@ -143,7 +143,7 @@ func TestAKeyThatIsGoneCountsNoLonger(t *testing.T) {
 		v, r := w.verifier(), requirement(t, 0)
 		expect(t, w.ask(v, r), "verified")
 		w.set(func() { w.unreadable = fs.ErrNotExist })
-		time.Sleep(preparationAge)
+		advance(preparationAge)
 		expect(t, w.ask(v, r), "unknown: file does not exist")
 	})
 }

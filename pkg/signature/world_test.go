@@ -146,7 +146,7 @@ func (w *world) behave(ctx context.Context, counter *int) error {
 		<-ctx.Done()
 		return &registry.Error{Registry: registryName, Cause: "did not answer in time"}
 	}
-	time.Sleep(delay)
+	advance(delay)
 	return failure
 }
 
@@ -235,6 +235,9 @@ func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t)) })
 }
+
+// advance lets time pass in a bubble, where only its clock moves.
+func advance(d time.Duration) { <-time.After(d) }
 
 // memoryStore implements verdict.Store.
 type memoryStore struct {
