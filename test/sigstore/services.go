@@ -48,13 +48,13 @@ func (s *Sigstore) startFulcio(t testing.TB, certificateLog string) string {
 	}.start(t)
 }
 
-// startTimestampAuthority starts one that keeps its chain in memory and asks no time server.
+// startTimestampAuthority starts one that keeps its chain in memory.
 func startTimestampAuthority(t testing.TB) string {
 	t.Helper()
 	return server{
 		name: "timestamp-server", program: tool(t, "timestamp-server"), ready: "/ping",
 		args: func(port func() string) []string {
-			return []string{"serve", "--host=127.0.0.1", "--port=" + port(), "--timestamp-signer=memory", "--disable-ntp-monitoring"}
+			return []string{"--host=127.0.0.1", "--port=" + port()}
 		},
 	}.start(t)
 }

@@ -18,6 +18,7 @@ func TestSigning(t *testing.T) {
 		"formats add up":                   w.testFormatsAddUp,
 		"conditions over what is attested": w.testConditions,
 		"requests to a registry":           w.testRequests,
+		"ready-made gates":                 w.testGates,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,8 +18,8 @@ func signingTools() []Tool {
 			Usual: "30 s",
 		},
 		{
-			Name: "timestamp", Module: "github.com/sigstore/timestamp-authority/v2", Packages: []string{"github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server"},
-			Binaries: []string{"timestamp-server"}, Usual: "30 s",
+			Name: "timestamp", Module: "github.com/sigstore/timestamp-authority/v2", Packages: []string{"."}, Binaries: []string{"timestamp-server"},
+			Usual: "30 s",
 		},
 		{
 			Name: "rekor", Module: rekorTiles, Packages: []string{rekorTiles + "/cmd/rekor-server/posix"}, Binaries: []string{"rekor-server"},
