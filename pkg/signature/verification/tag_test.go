@@ -3,11 +3,15 @@ package verification_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
 
 func TestSignaturesUnderATag(t *testing.T) {
@@ -146,5 +150,51 @@ func TestOneKeyUnderTwoNamesIsOneSigner(t *testing.T) {
 	}
 	if len(distinct) != 1 {
 		t.Errorf("one key is %d signers: %+v", len(distinct), got.Signatures)
+	}
+	outcome := compile(t, p).Judge(&got, proof.Context{Image: ref, Environment: "production", Now: time.Now()})
+	if outcome.Satisfied {
+		t.Error("one key was counted twice")
+	}
+}
+
+func TestTwoSignaturesByOneIdentityAreOneSigner(t *testing.T) {
+	s, sigstore := newServer(t), newInstance(t)
+	ref := s.push(t)
+	for i := range 2 {
+		h := sigstore.certify(t, ci(), time.Now().Add(-time.Minute))
+		refer(t, ref, h.bundle(t, statement(t, ref, signType, nil), witness{log: true, at: time.Now().Add(-time.Duration(i) * time.Second)}), signType)
+	}
+	exact, pattern := keyless(t, sigstore, trustedIdentity()), keyless(t, sigstore, v1alpha1.CertificateIdentity{Issuer: ciIssuer, SubjectRegExp: `^https://github\.com/team/.*$`})
+	pattern.Name = "team"
+	p := policy(exact, pattern)
+	p.Spec.Require, p.Spec.AtLeast = v1alpha1.RequireAtLeast, new(int32(2))
+	got := evidence(t, ref, p)
+	if len(got.Signatures) != 4 {
+		t.Errorf("signatures are %+v, want two of each authority", got.Signatures)
+	}
+	if compile(t, p).Judge(&got, proof.Context{Image: ref, Environment: "production", Now: time.Now()}).Satisfied {
+		t.Error("one identity was counted twice")
+	}
+}
+
+func TestJunkUnderTheTagOfReferrersHidesNothing(t *testing.T) {
+	trusted := newKey(t)
+	s := newServer(t)
+	tagOf := func(ref image.Reference) string { return strings.Replace(ref.Digest, ":", "-", 1) }
+	ref := s.push(t)
+	trusted.sign(t, ref)
+	img, err := random.Image(64, 1)
+	must(t, err)
+	must(t, remote.Write(digestOf(t, ref).Context().Tag(tagOf(ref)), img))
+	if diff := cmp.Diff([]string{"release"}, signers(evidence(t, ref, policy(trusted.authority("release"))))); diff != "" {
+		t.Errorf("an image hides the signature (-want +got):\n%s", diff)
+	}
+	index, _ := s.pushIndex(t)
+	trusted.sign(t, index)
+	idx, err := random.Index(64, 1, 3)
+	must(t, err)
+	must(t, remote.WriteIndex(digestOf(t, index).Context().Tag(tagOf(index)), idx))
+	if diff := cmp.Diff([]string{"release"}, signers(evidence(t, index, policy(trusted.authority("release"))))); diff != "" {
+		t.Errorf("an index of images hides the signature (-want +got):\n%s", diff)
 	}
 }
