@@ -22,6 +22,9 @@ func main() {
 	host := flag.String("host", "127.0.0.1", "the address to listen on")
 	port := flag.Int("port", 3004, "the port to listen on")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		log.Fatalf("reading arguments: want flags only, got %q", flag.Args())
+	}
 	for setting, value := range map[string]any{
 		"timestamp-signer": "memory", "timestamp-signer-hash": "sha256", "max-request-body-size": 1 << 20,
 		"default-policy-oid": policy, "accepted-policy-oids": []string{policy},
