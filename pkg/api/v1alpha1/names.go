@@ -1,5 +1,7 @@
 package v1alpha1
 
+import "fmt"
+
 // Annotations and labels that Rune reads or writes on objects of the user.
 const (
 	// AnnotationRelease names, on a workload, the Release that brings or brought its pod template.
@@ -24,6 +26,12 @@ const WebhookServiceAccount = "rune-webhook"
 // PullSecretsRole is the ClusterRole that `kubectl rune install` makes and `kubectl rune env apply` binds in namespaces
 // whose pull secrets the webhook may read.
 const PullSecretsRole = "rune-webhook-pull-secrets"
+
+// VerdictShards is the number of ConfigMaps in which the webhook keeps what it verified, sealed.
+const VerdictShards = 16
+
+// VerdictConfigMap is the name of one of them, numbered from 0.
+func VerdictConfigMap(n int) string { return fmt.Sprintf("rune-verdicts-%x", n) }
 
 // Verbs on environments.rune.runeframeos.com/NAME that RBAC grants to people and that the webhook asks
 // about by SubjectAccessReview.

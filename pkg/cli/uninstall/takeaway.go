@@ -84,10 +84,14 @@ func configurations() []*unstructured.Unstructured {
 
 // made lists what else the webhook made and nobody needs later. The seal key is not among it.
 func made() []*unstructured.Unstructured {
-	return []*unstructured.Unstructured{
+	objects := []*unstructured.Unstructured{
 		object("v1", "Secret", v1alpha1.SystemNamespace, "rune-webhook-cert"),
 		object("coordination.k8s.io/v1", "Lease", v1alpha1.SystemNamespace, install.Name),
 	}
+	for n := range v1alpha1.VerdictShards {
+		objects = append(objects, object("v1", "ConfigMap", v1alpha1.SystemNamespace, v1alpha1.VerdictConfigMap(n)))
+	}
+	return objects
 }
 
 func object(apiVersion, kind, namespace, name string) *unstructured.Unstructured {

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
 
 func TestTheRoleNamesEveryConfigMap(t *testing.T) {
@@ -12,8 +14,8 @@ func TestTheRoleNamesEveryConfigMap(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range shards {
-		if !strings.Contains(string(role), "  - "+Name(n)+"\n") {
-			t.Errorf("the Role of the webhook does not name the ConfigMap %q", Name(n))
+		if !strings.Contains(string(role), "  - "+v1alpha1.VerdictConfigMap(n)+"\n") {
+			t.Errorf("the Role of the webhook does not name the ConfigMap %q", v1alpha1.VerdictConfigMap(n))
 		}
 	}
 }

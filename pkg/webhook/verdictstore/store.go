@@ -19,11 +19,12 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
 
 // shards is the number of ConfigMaps.
-const shards = 16
+const shards = v1alpha1.VerdictShards
 
 // dataKey of the records in a ConfigMap's binaryData.
 const dataKey = "records"
@@ -163,14 +164,14 @@ func isRace(err error) bool { return apierrors.IsConflict(err) || apierrors.IsAl
 // read returns a ConfigMap, which has no resource version where it does not exist, and its records.
 func (s *Store) read(ctx context.Context, n int, key seals) (*corev1.ConfigMap, shard, error) {
 	object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
-		Namespace: s.Namespace, Name: Name(n), Labels: maps.Clone(s.Labels),
+		Namespace: s.Namespace, Name: v1alpha1.VerdictConfigMap(n), Labels: maps.Clone(s.Labels),
 	}}
 	err := s.Live.Get(ctx, client.ObjectKeyFromObject(object), object)
 	if apierrors.IsNotFound(err) {
 		return object, shard{}, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading ConfigMap %q: %w", client.ObjectKey{Namespace: s.Namespace, Name: Name(n)}, err)
+		return nil, nil, fmt.Errorf("reading ConfigMap %q: %w", client.ObjectKey{Namespace: s.Namespace, Name: v1alpha1.VerdictConfigMap(n)}, err)
 	}
 	content, broken := readShard(object.BinaryData[dataKey], key)
 	if broken > 0 {
@@ -179,9 +180,6 @@ func (s *Store) read(ctx context.Context, n int, key seals) (*corev1.ConfigMap, 
 	}
 	return object, content, nil
 }
-
-// Name of the ConfigMap with this number.
-func Name(n int) string { return fmt.Sprintf("rune-verdicts-%x", n) }
 
 func shardOf(name string) int {
 	hash := sha256.Sum256([]byte(name))

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
 
@@ -90,7 +91,7 @@ func (w world) find(t *testing.T, name string) string {
 func (w world) change(t *testing.T, n int, change func(data []byte) []byte) {
 	t.Helper()
 	object := &corev1.ConfigMap{}
-	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: Name(n)}, object); err != nil {
+	if err := w.client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: v1alpha1.VerdictConfigMap(n)}, object); err != nil {
 		t.Fatal(err)
 	}
 	object.BinaryData[dataKey] = change(object.BinaryData[dataKey])
@@ -324,7 +325,7 @@ func TestAnUnchangedRecordIsNotWritten(t *testing.T) {
 
 func TestFailuresAreToldAndOthersAreRead(t *testing.T) {
 	w := newWorld(t, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
-		if key.Name == Name(3) {
+		if key.Name == v1alpha1.VerdictConfigMap(3) {
 			return errors.New("etcd is slow")
 		}
 		return c.Get(ctx, key, object, options...)
@@ -350,7 +351,7 @@ func TestFailuresAreToldAndOthersAreRead(t *testing.T) {
 
 func TestAConfigMapOfSomebodyElseKeepsItsData(t *testing.T) {
 	w := newWorld(t, interceptor.Funcs{})
-	theirs := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: Name(shardOf("a"))}, Data: map[string]string{"note": "hello"}}
+	theirs := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.VerdictConfigMap(shardOf("a"))}, Data: map[string]string{"note": "hello"}}
 	if err := w.client.Create(t.Context(), theirs); err != nil {
 		t.Fatal(err)
 	}
