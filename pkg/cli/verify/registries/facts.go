@@ -2,8 +2,6 @@ package registries
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 
 	"k8s.io/utils/clock"
@@ -23,12 +21,19 @@ type Facts struct {
 	// PullSecrets tells that those of the objects are used.
 	pullSecrets bool
 
-	mu    sync.Mutex
-	known map[known]policy.ImageFact
+	mu      sync.Mutex
+	answers map[asked]*answer
 }
 
-// known is what an answer depends on.
-type known struct{ environment, access, reference string }
+// asked is what an answer depends on.
+type asked struct{ environment, access, reference string }
+
+// answer is there once done is closed.
+type answer struct {
+	done chan struct{}
+	fact policy.ImageFact
+	err  error
+}
 
 // NewFacts returns Facts that ask by all ImagePolicies there are. With pullSecrets the objects' own are used, as far as
 // images was opened with a connection to read them.
@@ -37,7 +42,7 @@ func NewFacts(images admission.Images, policies []v1alpha1.ImagePolicy, clock cl
 	if err != nil {
 		return nil, err
 	}
-	f := &Facts{inspector: inspector, policies: map[string][]*v1alpha1.ImagePolicy{}, pullSecrets: pullSecrets, known: map[known]policy.ImageFact{}}
+	f := &Facts{inspector: inspector, policies: map[string][]*v1alpha1.ImagePolicy{}, pullSecrets: pullSecrets, answers: map[asked]*answer{}}
 	for i := range policies {
 		for _, name := range policies[i].Spec.Environments {
 			f.policies[name] = append(f.policies[name], &policies[i])
@@ -57,34 +62,47 @@ func (f *Facts) Of(ctx context.Context, rules *policy.Ruleset, subject *policy.S
 	if f.pullSecrets {
 		in.Access = admission.AccessOf(subject.Namespace, &subject.Spec)
 	}
+	answers, own := f.claim(in, subject)
+	if in.References = own; len(own) > 0 {
+		f.fill(ctx, in, answers)
+	}
 	facts := map[string]policy.ImageFact{}
-	in.References = f.missing(in, subject, facts)
-	found, err := f.inspector.Facts(ctx, in)
-	if err != nil {
-		return nil, err
+	for reference, answer := range answers {
+		select {
+		case <-answer.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if answer.err != nil {
+			return nil, answer.err
+		}
+		facts[reference] = answer.fact
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for reference, fact := range found {
-		f.known[known{environment, in.Access.Key(), reference}] = fact
-	}
-	maps.Copy(facts, found)
 	return facts, nil
 }
 
-// missing returns the references that were not asked about before, each once, and puts the others into facts.
-func (f *Facts) missing(in admission.Inspection, subject *policy.Subject, facts map[string]policy.ImageFact) []string {
+// claim returns the answers that there are or will be, by reference, and the references about which nobody asks yet:
+// those are the caller's to fill.
+func (f *Facts) claim(in admission.Inspection, subject *policy.Subject) (answers map[string]*answer, own []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var references []string
+	answers = map[string]*answer{}
 	for _, slot := range subject.UnsettledImages() {
-		fact, answered := f.known[known{in.Environment, in.Access.Key(), slot.Image}]
-		switch {
-		case answered:
-			facts[slot.Image] = fact
-		case !slices.Contains(references, slot.Image):
-			references = append(references, slot.Image)
+		question := asked{in.Environment, in.Access.Key(), slot.Image}
+		if f.answers[question] == nil {
+			f.answers[question] = &answer{done: make(chan struct{})}
+			own = append(own, slot.Image)
 		}
+		answers[slot.Image] = f.answers[question]
 	}
-	return references
+	return answers, own
+}
+
+// fill asks, and lets all know who wait.
+func (f *Facts) fill(ctx context.Context, in admission.Inspection, answers map[string]*answer) {
+	found, err := f.inspector.Facts(ctx, in)
+	for _, reference := range in.References {
+		answers[reference].fact, answers[reference].err = found[reference], err
+		close(answers[reference].done)
+	}
 }
