@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	sigstore "github.com/sigstore/sigstore-go/pkg/bundle"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/signature/registry"
@@ -90,8 +92,15 @@ var errNoBundle = errors.New("it is no Sigstore bundle")
 
 // readBundle reads a bundle with a statement.
 func readBundle(raw []byte, digest string) (*signed, error) {
-	var b sigstore.Bundle
-	if err := b.UnmarshalJSON(raw); err != nil {
+	message := &protobundle.Bundle{}
+	if err := protojson.Unmarshal(raw, message); err != nil {
+		return nil, fmt.Errorf("its bundle cannot be read: %w", err)
+	}
+	if err := checkWitnesses(message.GetVerificationMaterial()); err != nil {
+		return nil, err
+	}
+	b, err := sigstore.NewBundle(message)
+	if err != nil {
 		return nil, fmt.Errorf("its bundle cannot be read: %w", err)
 	}
 	envelope := b.GetDsseEnvelope()
@@ -124,9 +133,31 @@ func readBundle(raw []byte, digest string) (*signed, error) {
 		stamps:      stamps,
 		claim:       func() (claim, error) { return readStatement(payload, digest) },
 		digest:      digest,
-		entity:      &b,
+		entity:      b,
 	}, nil
 }
+
+// checkWitnesses bounds what libraries read, and verify by the keys that stand in it, before anybody is trusted.
+func checkWitnesses(material *protobundle.VerificationMaterial) error {
+	stamps := material.GetTimestampVerificationData().GetRfc3161Timestamps()
+	if len(material.GetTlogEntries()) > maxWitnesses || len(stamps) > maxWitnesses {
+		return fmt.Errorf("its bundle has more than %d log entries or time stamps", maxWitnesses)
+	}
+	for _, entry := range material.GetTlogEntries() {
+		if len(entry.GetCanonicalizedBody()) > maxWitness {
+			return errLongWitness
+		}
+	}
+	for _, stamp := range stamps {
+		if len(stamp.GetSignedTimestamp()) > maxWitness {
+			return errLongWitness
+		}
+	}
+	return nil
+}
+
+// errLongWitness says that something is not worth reading.
+var errLongWitness = errors.New("its log entry or time stamp is too large to be read")
 
 // hintOf is the predicate type that a statement says before anything of it is verified; empty where it says none.
 func hintOf(statement []byte) string {

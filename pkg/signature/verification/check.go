@@ -95,34 +95,40 @@ func (t *trial) by(a *authority) outcome {
 	if t.signed.certificate == nil {
 		return outcome{reason: "signed by a key and not by a certificate", rank: rankForeign}
 	}
-	said := t.certified(a.witnesses)
-	if said.err != nil {
-		return outcome{reason: said.err.Error(), rank: rankUntrusted}
+	// Who signed is asked before who bears witness: strangers' log entries and time stamps are not worth reading.
+	summary, err := t.identified(a.witnesses)
+	if err != nil {
+		return outcome{reason: err.Error(), rank: rankUntrusted}
 	}
-	var mismatch string
-	for _, i := range a.identities {
-		if mismatch = i.mismatch(said.summary); mismatch == "" {
-			break
-		}
-	}
-	if mismatch != "" {
+	if mismatch := mismatchOf(a.identities, summary); mismatch != "" {
 		return outcome{reason: mismatch, rank: rankUntrusted}
 	}
-	result.Signer, result.Time = said.summary.Issuer+" "+said.summary.SubjectAlternativeName, said.time
+	said, found := t.shared[a.witnesses]
+	if !found {
+		said = t.signed.testify(a.witnesses, bundle.NewCertificate(withoutSubjectName(t.signed.certificate)))
+		said.summary = summary
+		t.shared[a.witnesses] = said
+	}
+	if said.err != nil {
+		return outcome{reason: said.err.Error(), rank: rankUnwitnessed}
+	}
+	result.Signer, result.Time = summary.Issuer+" "+summary.SubjectAlternativeName, said.time
 	return outcome{signature: &result, said: said}
 }
 
-// certified verifies the signature by its certificate, and the certificate by the witnesses.
-func (t *trial) certified(w *witnesses) testimony {
-	if known, found := t.shared[w]; found {
-		return known
+// mismatchOf is empty where the certificate is of one of the identities.
+func mismatchOf(identities []identity, summary certificate.Summary) (mismatch string) {
+	for _, i := range identities {
+		if mismatch = i.mismatch(summary); mismatch == "" {
+			return ""
+		}
 	}
-	said := t.certifiedNow(w)
-	t.shared[w] = said
-	return said
+	return mismatch
 }
 
-func (t *trial) certifiedNow(w *witnesses) testimony {
+// identified verifies the signature by its certificate, and that an authority issued that: whether it was valid when it
+// was used is for the witnesses to say.
+func (t *trial) identified(w *witnesses) (certificate.Summary, error) {
 	s := t.signed
 	if t.leaf == nil && t.failed == nil {
 		if t.leaf, t.failed = newPublicKey(s.certificate.PublicKey); t.failed == nil && !t.leaf.verifies(s.message, s.signature) {
@@ -130,17 +136,24 @@ func (t *trial) certifiedNow(w *witnesses) testimony {
 		}
 	}
 	if t.failed != nil {
-		return testimony{err: t.failed}
+		return certificate.Summary{}, t.failed
 	}
-	// Before the chain is verified, which a kind of subject name that Go does not know would prevent.
+	// From the certificate as it is: the chain cannot be verified with a kind of subject name that Go does not know.
 	summary, err := certificate.SummarizeCertificate(s.certificate)
 	if err != nil {
-		return testimony{err: fmt.Errorf("its certificate names nobody: %w", err)}
+		return certificate.Summary{}, fmt.Errorf("its certificate names nobody: %w", err)
 	}
-	said := s.testify(w, bundle.NewCertificate(withoutSubjectName(s.certificate)))
-	said.summary = summary
-	return said
+	leaf := withoutSubjectName(s.certificate)
+	for _, at := range []time.Time{leaf.NotBefore, leaf.NotAfter} {
+		if _, err := verify.VerifyLeafCertificate(at, leaf, w.material); err == nil {
+			return summary, nil
+		}
+	}
+	return certificate.Summary{}, errUntrustedCertificate
 }
+
+// errUntrustedCertificate does not say which of the two it is: an authority that had expired is none.
+var errUntrustedCertificate = errors.New("its certificate is not by a trusted authority, or was not valid when it was signed")
 
 // testify checks what bears witness to the signature: log entries and time stamps, and by their time a certificate and
 // its chain. Where there are several times the earliest is the signature's: a later stamp is easily had.
@@ -163,7 +176,7 @@ func (s *signed) testify(w *witnesses, signer verify.VerificationContent) testim
 		}
 		chains, err := verify.VerifyLeafCertificate(at, leaf, w.material)
 		if err != nil {
-			return testimony{err: fmt.Errorf("its certificate is not by a trusted authority, or was not valid when it was signed (%s)", at.UTC().Format(time.RFC3339))}
+			return testimony{err: fmt.Errorf("%w (%s)", errUntrustedCertificate, at.UTC().Format(time.RFC3339))}
 		}
 		if !w.promised {
 			continue

@@ -17,8 +17,12 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature"
 )
 
-// minRSA is the least size of an RSA key, in bits.
-const minRSA = 2048
+// The least and the greatest size of an RSA key, in bits. Strangers' certificates have keys too, and one of a million
+// bits takes minutes to verify by: https://go.dev/issue/61460.
+const (
+	minRSA = 2048
+	maxRSA = 8192
+)
 
 // publicKey verifies what its private key signed, whichever of the algorithms it used that go with such a key: cosign
 // signs with SHA-256 whatever the curve is, cosign 3 and key management services with the hash that suits the key.
@@ -69,6 +73,9 @@ func verifiersOf(key crypto.PublicKey) ([]signature.Verifier, error) {
 	case *rsa.PublicKey:
 		if key.N.BitLen() < minRSA {
 			return nil, fmt.Errorf("an RSA key of %d bits is too short: it needs %d", key.N.BitLen(), minRSA)
+		}
+		if key.N.BitLen() > maxRSA {
+			return nil, fmt.Errorf("an RSA key of %d bits is too long: it may have %d", key.N.BitLen(), maxRSA)
 		}
 		for _, hash := range []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512} {
 			add(signature.LoadRSAPKCS1v15Verifier(key, hash))

@@ -82,11 +82,13 @@ func TestKeysOfAllKinds(t *testing.T) {
 
 func TestKeysThatAreNotTaken(t *testing.T) {
 	weak := &rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 1023), big.NewInt(1)), E: 65537}
+	long := &rsa.PublicKey{N: new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), 16383), big.NewInt(1)), E: 65537}
 	tests := map[string]struct {
 		key  string
 		want string
 	}{
 		"a short RSA key": {key: keyOf(t, nil, weak).public, want: "1024 bits is too short"},
+		"a long RSA key":  {key: keyOf(t, nil, long).public, want: "16384 bits is too long"},
 		"no PEM":          {key: "no PEM", want: "PEM"},
 		"a broken one":    {key: "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", want: "asn1"},
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
@@ -98,15 +99,24 @@ func TestWitnesses(t *testing.T) {
 		promised   bool
 		reason     string
 	}{
-		"a log":                               {bundle: by(sigstore, minuteAgo, log)},
-		"a log that is asked for":             {bundle: by(sigstore, minuteAgo, log), log: required},
-		"a time stamp":                        {bundle: by(sigstore, minuteAgo, stamp), log: ignored, stamp: required},
-		"both":                                {bundle: by(sigstore, minuteAgo, both), log: required, stamp: required},
-		"neither is there":                    {bundle: by(sigstore, minuteAgo, witness{}), reason: "no trusted transparency log knows it"},
-		"a log is missing":                    {bundle: by(sigstore, minuteAgo, stamp), reason: "no trusted transparency log knows it"},
-		"a time stamp is missing":             {bundle: by(sigstore, minuteAgo, log), stamp: required, reason: "it has no time stamp"},
-		"another authority's certificate":     {bundle: by(other, minuteAgo, log), reason: "no trusted transparency log knows it"},
-		"another authority's time stamp":      {bundle: by(other, minuteAgo, stamp), log: ignored, stamp: required, reason: "it has no trusted time stamp"},
+		"a log":                           {bundle: by(sigstore, minuteAgo, log)},
+		"a log that is asked for":         {bundle: by(sigstore, minuteAgo, log), log: required},
+		"a time stamp":                    {bundle: by(sigstore, minuteAgo, stamp), log: ignored, stamp: required},
+		"both":                            {bundle: by(sigstore, minuteAgo, both), log: required, stamp: required},
+		"neither is there":                {bundle: by(sigstore, minuteAgo, witness{}), reason: "no trusted transparency log knows it"},
+		"a log is missing":                {bundle: by(sigstore, minuteAgo, stamp), reason: "no trusted transparency log knows it"},
+		"a time stamp is missing":         {bundle: by(sigstore, minuteAgo, log), stamp: required, reason: "it has no time stamp"},
+		"another authority's certificate": {bundle: by(other, minuteAgo, log), reason: "its certificate is not by a trusted authority"},
+		"another log":                     {bundle: by(sigstore.witnessedBy(other), minuteAgo, log), reason: "no trusted transparency log knows it"},
+		"another authority's time stamp":  {bundle: by(sigstore.witnessedBy(other), minuteAgo, stamp), log: ignored, stamp: required, reason: "it has no trusted time stamp"},
+		"a time stamp of a megabyte": {bundle: with(by(sigstore, minuteAgo, log), func(into, _ *protobundle.VerificationMaterial) {
+			into.TimestampVerificationData = &protobundle.TimestampVerificationData{Rfc3161Timestamps: []*protocommon.RFC3161SignedTimestamp{{SignedTimestamp: make([]byte, 1<<20)}}}
+		}), reason: "too large to be read"},
+		"a hundred log entries": {bundle: with(by(sigstore, minuteAgo, log), func(into, from *protobundle.VerificationMaterial) {
+			for range 100 {
+				into.TlogEntries = append(into.TlogEntries, from.TlogEntries...)
+			}
+		}), reason: "more than 8 log entries"},
 		"signed after the certificate's end":  {bundle: by(sigstore, now.Add(-40*time.Minute), log), reason: "certificate validity"},
 		"signed before the certificate":       {bundle: by(sigstore, now.Add(40*time.Minute), log), reason: "certificate validity"},
 		"stamped after the certificate's end": {bundle: by(sigstore, now.Add(-40*time.Minute), stamp), log: ignored, stamp: required, reason: "was not valid when it was signed"},

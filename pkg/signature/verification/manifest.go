@@ -20,6 +20,10 @@ const (
 	maxLayers = 100
 	// maxReferrers of each kind (surely a bundle, perhaps one) that are tried.
 	maxReferrers = 64
+	// maxWitnesses is how many log entries, and how many time stamps, one signature may have; maxWitness bounds each, in
+	// bytes. They have some KiB.
+	maxWitnesses = 8
+	maxWitness   = 16 << 10
 	// maxSignatures of one attestation's envelope that are tried.
 	maxSignatures = 8
 )

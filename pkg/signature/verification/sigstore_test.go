@@ -88,6 +88,13 @@ func issue(t testing.TB, template, parent *x509.Certificate, public crypto.Publi
 	return certificate
 }
 
+// witnessedBy issues certificates as before, but another instance bears witness.
+func (i *instance) witnessedBy(other *instance) *instance {
+	mixed := *i
+	mixed.VirtualSigstore = other.VirtualSigstore
+	return &mixed
+}
+
 // trustRoot in JSON. With a log of certificates, what it promised is asked for.
 func (i *instance) trustRoot(t testing.TB, withCertificateLog bool) string {
 	t.Helper()

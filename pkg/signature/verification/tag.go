@@ -110,7 +110,7 @@ func (s *signed) readAnnotations(from layer) {
 		var stamp struct {
 			SignedRFC3161Timestamp []byte
 		}
-		if json.Unmarshal([]byte(text), &stamp) == nil && len(stamp.SignedRFC3161Timestamp) > 0 {
+		if json.Unmarshal([]byte(text), &stamp) == nil && len(stamp.SignedRFC3161Timestamp) > 0 && len(stamp.SignedRFC3161Timestamp) <= maxWitness {
 			s.stamps = [][]byte{stamp.SignedRFC3161Timestamp}
 		}
 	}
@@ -146,6 +146,9 @@ func readLogEntry(raw []byte) ([]*tlog.Entry, error) {
 	}
 	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&read); err != nil {
 		return nil, fmt.Errorf("reading the log entry: %w", err)
+	}
+	if len(read.Payload.Body) > maxWitness {
+		return nil, errLongWitness
 	}
 	log, err := hex.DecodeString(read.Payload.LogID)
 	if err != nil {
