@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/runeframeos/kubectl-rune/pkg/webhook/files"
 )
 
-// Read reads directories and files. Two of them may not hold an object of the same kind and name.
+// Read reads directories and files; one that is named twice is read once. Two of them may not hold an object of the
+// same kind and name.
 func Read(ctx context.Context, loader *files.Loader, paths []string) (*files.Set, error) {
 	all := &files.Set{}
 	var errs []error
@@ -21,7 +23,10 @@ func Read(ctx context.Context, loader *files.Loader, paths []string) (*files.Set
 		}
 		origin[title] = path
 	}
-	for _, path := range paths {
+	for i, path := range paths {
+		if slices.Contains(paths[:i], path) {
+			continue
+		}
 		found, err := load(ctx, loader, path)
 		if err != nil {
 			errs = append(errs, err)
