@@ -78,7 +78,7 @@ func TestControlPlaneSignatureOutage(t *testing.T) {
 	for _, fault := range registry.Faults() {
 		t.Run(string(fault), func(t *testing.T) { d.outage(t, fault) })
 	}
-	t.Run("a replica that starts during the outage", d.restart)
+	d.restart(t)
 	t.Logf("admissions through the API server, %d at a time, %d of each kind and state:\n%s", workers, drillAdmissions, d.table())
 }
 
@@ -177,16 +177,21 @@ func (d *drill) tryOften(t *testing.T, spec string, stale bool) []time.Duration 
 	return took
 }
 
-// restart ends the only replica and starts another one while the registry is down.
+// restart ends the only replica and starts another one while the registry is down. The replicas belong to the whole
+// drill: what ends one of them must not take the registration with the API server away, by which all would be admitted.
 func (d *drill) restart(t *testing.T) {
+	drill := t
 	for _, fault := range []registry.Fault{registry.Stopped, registry.Hanging} {
-		t.Run(string(fault), func(t *testing.T) {
+		t.Run("a replica that starts while the registry is "+string(fault), func(t *testing.T) {
 			unseen := d.signed(t, "shop/restarted-"+string(fault), "v1")
 			must(t, d.Break(t.Context(), fault))
 			defer func() { must(t, d.Break(t.Context(), registry.Healthy)) }()
 			d.webhook.stop()
+			if a := d.try(t, runs(digested(d.verified))); a.err == nil {
+				t.Fatal("a Pod was admitted while no replica ran: nobody judges, so that the drill would show nothing")
+			}
 			began := time.Now()
-			d.webhook = d.replica(t, d.address)
+			d.webhook = d.replica(drill, d.address)
 			eventually(t, "the replica to serve", func() string {
 				a := d.try(t, runs(digested(d.verified)))
 				if slices.ContainsFunc(a.causes(), func(c metav1.StatusCause) bool { return c.Type == "signatures" }) {
@@ -198,6 +203,8 @@ func (d *drill) restart(t *testing.T) {
 				return ""
 			})
 			t.Logf("%s after its start it admits what was verified before", time.Since(began).Round(time.Millisecond))
+			// It judges: what no policy covers is refused by the same replica, without its registry.
+			d.refused(t, runs("example.com/other@"+d.verified.Digest), "is covered by no ImagePolicy")
 			d.tryOften(t, runs(digested(d.verified)), false)
 			d.tryOften(t, runs(digested(d.expired)), true)
 			d.refusedForTheRegistry(t, digested(unseen), fault)

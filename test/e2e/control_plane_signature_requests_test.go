@@ -48,13 +48,17 @@ func TestControlPlaneSignatureRequests(t *testing.T) {
 			must(t, tt.sign(cold))
 			s.admitted(t, runs(digested(cold)))
 			t.Logf("a new image by digest: %s", s.Requests())
-			if got := s.Requests(); got.Total() > tt.want || got[registry.Ping] > 0 {
+			if got := s.Requests(); !plausible(got, tt.want) || got[registry.Ping] > 0 {
 				t.Errorf("a new image asked the registry %s, want %d requests", got, tt.want)
 			}
 			s.hundred(t, tt.folder, tt.sign, tt.want)
 		})
 	}
 }
+
+// plausible tells whether there were no more requests than wanted, and as many as any verification needs: without a
+// webhook there would be none.
+func plausible(got registry.Counts, want int) bool { return got.Total() >= 2 && got.Total() <= want }
 
 // hundred admissions at once of one new image ask for as much as one.
 func (s *signing) hundred(t *testing.T, folder string, sign func(imageref.Reference) error, want int) {
@@ -74,7 +78,7 @@ func (s *signing) hundred(t *testing.T, folder string, sign func(imageref.Refere
 		}
 	}
 	t.Logf("100 admissions at once of a new image: %s", s.Requests())
-	if got := s.Requests(); got.Total() > want {
+	if got := s.Requests(); !plausible(got, want) {
 		t.Errorf("100 admissions at once of one new image asked the registry %s, want %d requests", got, want)
 	}
 }
