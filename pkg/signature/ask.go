@@ -151,12 +151,30 @@ func start[T any](ctx context.Context, d *desk, in inquiry[T]) <-chan singleflig
 		if err != nil {
 			if concernsAll(err) {
 				d.health.failed(in.source, err)
+				if prober := d.health.beginProbing(in.source); prober != 0 {
+					go probe(context.WithoutCancel(ctx), d, in, prober)
+				}
 			}
 			d.recent.Add(in.key, err, d.retryAfter)
 			return nil, err
 		}
 		return answer, nil
 	})
+}
+
+// probe asks a source that failed again and again until it answers, or nobody has asked about it for a while: so it is
+// known to fail or to answer, and no admission waits to find out.
+func probe[T any](ctx context.Context, d *desk, in inquiry[T], prober int) {
+	pause := probeInterval
+	for d.health.goesOnProbing(in.source, prober) {
+		timer := time.NewTimer(pause)
+		<-timer.C
+		if !d.health.goesOnProbing(in.source, prober) {
+			return
+		}
+		<-start(ctx, d, in)
+		pause = min(2*pause, maxProbeInterval)
+	}
 }
 
 // watch says of a source that does not answer that it fails, for as long as it does not: who could do with older facts

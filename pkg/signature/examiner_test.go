@@ -222,8 +222,60 @@ func TestAHangingRegistryRefusesTheUnknownInTime(t *testing.T) {
 		if took := time.Since(began); took != 4*time.Second {
 			t.Errorf("it took %s", took)
 		}
-		advance(defaultTimeout)
-		synctest.Wait()
+	})
+}
+
+func TestAFailureIsRememberedUntilTheRegistryAnswers(t *testing.T) {
+	for name, fault := range map[string]func(w *world, on bool){
+		"down":    func(w *world, on bool) { w.failure = map[bool]error{true: errDown}[on] },
+		"hanging": func(w *world, on bool) { w.hangs = on },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) {
+				v, r := w.verifier(), requirement(t, 0)
+				expect(t, w.ask(v, r), "verified")
+				advance(validFor)
+				w.set(func() { fault(w, true) })
+				expect(t, w.ask(v, r), "stale: …")
+				// Nobody asks for a while, and then nobody waits all the same.
+				advance(40 * time.Second)
+				began := time.Now()
+				expect(t, w.ask(v, r), "stale: …")
+				if took := time.Since(began); took != 0 {
+					t.Errorf("a caller waited %s", took)
+				}
+				// That it answers again is found out before anybody asks.
+				w.set(func() { fault(w, false) })
+				advance(defaultTimeout + maxProbeInterval)
+				asked := w.count()
+				expect(t, w.ask(v, r), "verified")
+				if got := w.count(); got != asked {
+					t.Errorf("the registry was asked %d times more", got-asked)
+				}
+				// Then the registry is left alone.
+				advance(10 * time.Minute)
+				if got := w.count(); got != asked {
+					t.Errorf("the registry was asked %d times more", got-asked)
+				}
+			})
+		})
+	}
+}
+
+func TestAFailingRegistryIsNotAskedForEver(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		v, r := w.verifier(), requirement(t, 0)
+		w.failure = errDown
+		expect(t, w.ask(v, r), "unknown: …")
+		advance(2 * probeFor)
+		asked := w.count()
+		if asked < 10 || asked > 30 {
+			t.Errorf("the registry was asked %d times", asked)
+		}
+		advance(time.Hour)
+		if got := w.count(); got != asked {
+			t.Errorf("the registry was asked %d times more", got-asked)
+		}
 	})
 }
 

@@ -17,8 +17,14 @@ const (
 	// failureMemory is how long a source counts as failing after it was last seen to: whoever has an older answer
 	// does not wait for it in this time.
 	failureMemory = 5 * time.Second
-	// probeInterval bounds how often a failing source is asked by those who do not wait.
-	probeInterval = time.Second
+	// probeInterval bounds how often a failing source is asked while nobody waits for it; who asks on their own do so
+	// ever less often, up to maxProbeInterval.
+	probeInterval    = time.Second
+	maxProbeInterval = 4 * time.Second
+	// probeFor is how long a failing source is asked on after somebody wanted to know.
+	probeFor = time.Minute
+	// maxProbers ask at the same time.
+	maxProbers = 32
 	// maxSources that are remembered.
 	maxSources = 1024
 )
@@ -29,25 +35,69 @@ type health struct {
 
 	mu       sync.Mutex
 	failures map[string]failure
+	// probers counts those that began, so that each has a number, and probing those under way.
+	probers, probing int
 }
 
 type failure struct {
 	cause        error
 	at, probedAt time.Time
+	// wantedAt is when somebody last wanted to know.
+	wantedAt time.Time
+	// prober is the number of who asks until the source answers; zero if nobody does.
+	prober int
 }
+
+// current tells whether a failure is what is known of its source.
+func (f *failure) current(now time.Time) bool { return f.prober != 0 || now.Sub(f.at) < failureMemory }
 
 func newHealth(c clock.PassiveClock) *health {
 	return &health{clock: c, failures: map[string]failure{}}
 }
 
-// failing returns why a source failed in the last seconds, or nil.
+// failing returns why a source fails, or nil.
 func (h *health) failing(source string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if known, found := h.failures[source]; found && since(h.clock, known.at) < failureMemory {
-		return known.cause
+	known, found := h.failures[source]
+	now := h.clock.Now()
+	if !found || !known.current(now) {
+		return nil
 	}
-	return nil
+	known.wantedAt = now
+	h.failures[source] = known
+	return known.cause
+}
+
+// beginProbing returns the number of a new prober of a failing source, or zero where there is one or are too many.
+func (h *health) beginProbing(source string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	known, found := h.failures[source]
+	if !found || known.prober != 0 || h.probing >= maxProbers {
+		return 0
+	}
+	h.probers++
+	h.probing++
+	known.prober = h.probers
+	h.failures[source] = known
+	return known.prober
+}
+
+// goesOnProbing tells whether a prober is still needed. It must not be asked again once it was not.
+func (h *health) goesOnProbing(source string, prober int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	known, found := h.failures[source]
+	if found && known.prober == prober {
+		if since(h.clock, known.wantedAt) < probeFor {
+			return true
+		}
+		known.prober = 0
+		h.failures[source] = known
+	}
+	h.probing--
+	return false
 }
 
 // mayAsk tells whether it is time to ask a source for which nobody waits: always, unless it fails.
@@ -56,7 +106,7 @@ func (h *health) mayAsk(source string) bool {
 	defer h.mu.Unlock()
 	known, found := h.failures[source]
 	now := h.clock.Now()
-	if !found || now.Sub(known.at) >= failureMemory {
+	if !found || !known.current(now) {
 		return true
 	}
 	if now.Sub(known.probedAt) < probeInterval {
@@ -73,7 +123,7 @@ func (h *health) failed(source string, cause error) {
 	now := h.clock.Now()
 	if len(h.failures) >= maxSources {
 		for name, known := range h.failures {
-			if now.Sub(known.at) >= failureMemory {
+			if !known.current(now) {
 				delete(h.failures, name)
 			}
 		}
@@ -82,8 +132,8 @@ func (h *health) failed(source string, cause error) {
 	if !found && len(h.failures) >= maxSources {
 		return
 	}
-	if !found || now.Sub(known.at) >= failureMemory {
-		known.probedAt = now
+	if !found || !known.current(now) {
+		known.probedAt, known.wantedAt = now, now
 	}
 	known.cause, known.at = cause, now
 	h.failures[source] = known

@@ -27,7 +27,19 @@ func history(t *testing.T, w *world, random *rand.Rand) {
 	// lastYes and lastNo are when the registry could last have said that the image is signed or not, and healthySince
 	// is when it last began to answer.
 	var lastYes, lastNo, healthySince time.Time
+	// said notes what whoever asked at this moment was told.
+	said := func() {
+		switch {
+		case w.failure != nil || w.hangs:
+		case w.signed[ref]:
+			lastYes = time.Now()
+		default:
+			lastNo = time.Now()
+		}
+	}
 	for step := range 200 {
+		// A failing registry is asked in the background too, until it changes its mind.
+		said()
 		w.set(func() {
 			switch random.IntN(8) {
 			case 0:
@@ -62,12 +74,7 @@ func history(t *testing.T, w *world, random *rand.Rand) {
 		}
 		got := w.ask(v, r)
 		now := time.Now()
-		switch {
-		case healthy && w.signed[ref]:
-			lastYes = now
-		case healthy:
-			lastNo = now
-		}
+		said()
 		age := now.Sub(lastYes)
 		switch kind, _, _ := strings.Cut(got, ": "); kind {
 		case "verified":
@@ -88,5 +95,4 @@ func history(t *testing.T, w *world, random *rand.Rand) {
 		}
 		advance([]time.Duration{0, time.Second, 4 * time.Second, time.Minute, 50 * time.Minute, 5 * time.Hour}[random.IntN(6)])
 	}
-	advance(defaultTimeout)
 }

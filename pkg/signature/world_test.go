@@ -233,7 +233,11 @@ func expect(t *testing.T, got, want string) {
 // inBubble runs a test by a clock that only moves when everything waits.
 func inBubble(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t)) })
+	synctest.Test(t, func(t *testing.T) {
+		test(t, newWorld(t))
+		// What goes on in the background ends by itself.
+		advance(probeFor + 2*defaultTimeout)
+	})
 }
 
 // advance lets time pass in a bubble, where only its clock moves.

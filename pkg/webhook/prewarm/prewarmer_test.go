@@ -62,6 +62,15 @@ func (w *world) Facts(_ context.Context, in admission.Inspection) (map[string]po
 	return map[string]policy.ImageFact{in.References[0]: {Signature: policy.SignatureVerified}}, nil
 }
 
+func (w *world) want(t *testing.T, images int) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.asked) != images {
+		t.Errorf("asked about %d images, want %d", len(w.asked), images)
+	}
+}
+
 func environment(name string, signatures bool, namespaces ...string) v1alpha1.Environment {
 	e := v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	e.Spec.Namespaces = namespaces
@@ -144,17 +153,14 @@ func TestFewAreAskedAtATimeAgainAndAgain(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- p.Start(ctx) }()
 		synctest.Wait()
-		if len(w.asked) != 0 {
-			t.Errorf("asked about %d images before the start", len(w.asked))
-		}
+		w.want(t, 0)
 		close(ready)
 		advance(time.Minute)
-		if len(w.asked) != 20 || w.mostOnce != concurrency {
-			t.Errorf("asked about %d images, %d at once", len(w.asked), w.mostOnce)
-		}
+		w.want(t, 20)
 		advance(DefaultInterval * 5 / 4)
-		if len(w.asked) != 40 {
-			t.Errorf("asked about %d images after a second pass", len(w.asked))
+		w.want(t, 40)
+		if w.mostOnce != concurrency {
+			t.Errorf("asked about %d images at once", w.mostOnce)
 		}
 		cancel()
 		if err := <-done; err != nil {
