@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -278,17 +279,17 @@ func TestAConfigMapIsBounded(t *testing.T) {
 }
 
 func TestReplicasThatWriteAtTheSameTimeLoseNothing(t *testing.T) {
-	races := 0
+	var races atomic.Int32
 	w := newWorld(t, interceptor.Funcs{Update: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.UpdateOption) error {
-		if races++; races <= 3 {
+		if races.Add(1) <= 3 {
 			return apierrors.NewConflict(schema.GroupResource{Resource: "configmaps"}, object.GetName(), errors.New("it was changed"))
 		}
 		return c.Update(ctx, object, options...)
 	}})
 	w.save(t, map[string]proof.Record{"a": record("1", start())})
 	w.save(t, map[string]proof.Record{"a": record("2", start().Add(1))})
-	if got := w.find(t, "a"); got != "2" || races != 4 {
-		t.Errorf("found %q after %d writes", got, races)
+	if got := w.find(t, "a"); got != "2" || races.Load() != 4 {
+		t.Errorf("found %q after %d writes", got, races.Load())
 	}
 
 	second := New(w.Options)
