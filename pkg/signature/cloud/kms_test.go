@@ -50,12 +50,14 @@ func awsKMS(t *testing.T, public []byte) http.HandlerFunc {
 			answers(w, contentType, http.StatusBadRequest, map[string]any{"__type": "IncompleteSignatureException"})
 			return
 		}
-		var asked struct{ KeyId string }
-		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || !strings.HasSuffix(awsKey, asked.KeyId) {
-			answers(w, contentType, http.StatusBadRequest, map[string]any{"__type": "NotFoundException", "message": "Key '" + asked.KeyId + "' does not exist"})
+		var asked struct {
+			KeyID string `json:"KeyId"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || !strings.HasSuffix(awsKey, asked.KeyID) {
+			answers(w, contentType, http.StatusBadRequest, map[string]any{"__type": "NotFoundException", "message": "Key '" + asked.KeyID + "' does not exist"})
 			return
 		}
-		metadata := map[string]any{"KeyId": asked.KeyId, "SigningAlgorithms": []string{"ECDSA_SHA_256"}}
+		metadata := map[string]any{"KeyId": asked.KeyID, "SigningAlgorithms": []string{"ECDSA_SHA_256"}}
 		switch r.Header.Get("X-Amz-Target") {
 		case "TrentService.GetPublicKey":
 			metadata["PublicKey"] = public
