@@ -64,8 +64,8 @@ cluster-status: runecluster ## Show the embedded cluster
 ##@ Test it
 
 .PHONY: test
-test: ## All that CI runs: verify, unit, fuzz, check-profile, test-control-plane, test-node, krew-test
-	@hack/stages.sh verify unit fuzz check-profile test-control-plane test-node krew-test
+test: ## All that CI runs: verify, unit, fuzz, check-profile, test-signing, test-control-plane, test-node, krew-test
+	@hack/stages.sh verify unit fuzz check-profile test-signing test-control-plane test-node krew-test
 
 .PHONY: unit
 unit: ## Tests without a cluster (RACE=1 adds the race detector, ARGS='-run X' selects)
