@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # In one run, `make bench`: start-up time, peak memory and size of both programs beside kubectl's, then
-# what an admission costs beside the least that a webhook can do. docs/performance.md says how to read it.
+# what an admission costs beside the least that a webhook can do, then what signatures add to it.
+# docs/performance.md says how to read it.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -22,3 +23,6 @@ go build -o "$floor" ./hack/bench/admission/floor
 echo
 echo "admission: reviews over HTTP/2 and TLS, 8 at a time; medians of ${BENCH_ROUNDS:-9} rounds; ratios round by round"
 go run ./hack/bench/admission -rounds "${BENCH_ROUNDS:-9}" -floor "$floor" -webhook bin/rune-webhook
+echo
+echo "signatures: a registry on loopback, 8 reviews at a time where nothing else is said"
+go run ./hack/bench/admission -signatures -rounds "${BENCH_ROUNDS:-9}" -floor "$floor" -webhook bin/rune-webhook
