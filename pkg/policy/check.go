@@ -43,6 +43,8 @@ type Doc struct {
 	Example string
 	// AdmissionOnly tells that the rule is about a request, or about what a file cannot tell: the other doors list it as deferred.
 	AdmissionOnly bool
+	// AsksRegistry tells that the rule is judged by what registries say: `kubectl rune check` asks none unless told to.
+	AsksRegistry bool
 }
 
 // judged is a Compile that has nothing to prepare.

@@ -66,9 +66,9 @@ func signatureMessage(reference string, fact PolicyFact) string {
 
 func signaturesDoc() Doc {
 	return Doc{
-		Setting:       "signatures",
-		AdmissionOnly: true,
-		Summary:       "Every image satisfies the ImagePolicies of the environment.",
+		Setting:      "signatures",
+		AsksRegistry: true,
+		Summary:      "Every image satisfies the ImagePolicies of the environment.",
 		Allows: "Images whose digest satisfies every ImagePolicy that names the environment and covers the image: signed by the authorities that the policy asks for, with the attestations it asks for. " +
 			"Who signed is counted by key or certificate identity, so one key under two names counts once. Ages and conditions of attestations, and the end of a key's time, are judged anew at every admission. " +
 			"While its registry is down, a digest that was verified before stays admissible for as long as the ImagePolicy's `cache` says, with a warning.",
