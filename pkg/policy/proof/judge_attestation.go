@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
 
 // attestation judges one that the policy asks for.
@@ -47,7 +49,7 @@ func (j *judgement) latest(required *attestation) []statement {
 		if ended || candidate.PredicateType != required.uri || !j.mayAttest(required, candidate.Authority) {
 			continue
 		}
-		list = append(list, statement{candidate, attestationTime(candidate, j.in.Now)})
+		list = append(list, statement{candidate, attestationTime(candidate, j.isKey(candidate.Authority), j.in.Now)})
 	}
 	if len(list) == 0 {
 		return nil
@@ -60,6 +62,11 @@ func (j *judgement) latest(required *attestation) []statement {
 		list = list[:older]
 	}
 	return list
+}
+
+// isKey tells whether an authority of the policy is a key.
+func (j *judgement) isKey(authority string) bool {
+	return slices.ContainsFunc(j.policy.Spec.Authorities, func(a v1alpha1.Authority) bool { return a.Name == authority && a.Key != nil })
 }
 
 // mayAttest tells whether an authority of the policy is one of those that an attestation names.

@@ -38,6 +38,8 @@ func TestAttestationsAreJudgedByTypeAuthorityAgeAndConditions(t *testing.T) {
 		"just old enough":              {scan, []proof.Attestation{attested("a by k", vulnURI, scanAt(24*time.Hour, 0), never)}, ""},
 		"too old and bad":              {scan, []proof.Attestation{attested("a by k", vulnURI, scanAt(24*time.Hour+90*time.Minute, 1), never)}, `attestation "scan": is 25h30m old, at most 24h allowed` + "\n" + `attestation "scan": condition "none-high": there are high ones`},
 		"the witness knows the time":   {scan, []proof.Attestation{attested("a by k", vulnURI, scanAt(time.Minute, 0), noon().Add(-25*time.Hour))}, `attestation "scan": is 25h old, at most 24h allowed`},
+		"witnessed once more":          {scan, []proof.Attestation{attested("a by k", vulnURI, scanAt(49*time.Hour, 0), noon().Add(-time.Hour))}, `attestation "scan": is 49h old, at most 24h allowed`},
+		"an old one witnessed last":    {scan, []proof.Attestation{attested("a by k", vulnURI, scanAt(3*time.Hour, 0), noon()), attested("a by k", vulnURI, scanAt(2*time.Hour, 3), noon().Add(-time.Hour))}, `attestation "scan": condition "none-high": there are high ones`},
 		"of the future":                {scan, []proof.Attestation{attested("a by k", vulnURI, scanAt(-time.Hour, 0), never)}, `attestation "scan": has no time, so nobody knows its age, at most 24h allowed`},
 		"clocks that differ a little":  {scan, []proof.Attestation{attested("a by k", vulnURI, scanAt(-5*time.Minute, 0), never)}, ""},
 		"without a time":               {scan, []proof.Attestation{attested("a by k", vulnURI, `{"scanner":{"result":{"high":0}},"metadata":{"scanFinishedOn":5}}`, never)}, `attestation "scan": has no time, so nobody knows its age, at most 24h allowed`},

@@ -30,11 +30,15 @@ func timePath(uri string) []string {
 }
 
 // attestationTime returns the time by which the age of an attestation is judged: that of a trusted witness, or what
-// the predicate says of itself. It is zero where there is none.
-func attestationTime(attestation *Attestation, now time.Time) time.Time {
+// the predicate says of itself. It is zero where there is none. Whoever may push can have what a key signed long ago
+// witnessed once more, so that of a key's attestation the earlier of the two counts; a certificate lives for minutes.
+func attestationTime(attestation *Attestation, byKey bool, now time.Time) time.Time {
 	at := attestation.Time
-	if at.IsZero() {
-		at = predicateTime(attestation.Predicate, timePath(attestation.PredicateType))
+	if at.IsZero() || byKey {
+		own := predicateTime(attestation.Predicate, timePath(attestation.PredicateType))
+		if at.IsZero() || (!own.IsZero() && own.Before(at)) {
+			at = own
+		}
 	}
 	if at.After(now.Add(maxClockSkew)) {
 		return time.Time{}

@@ -1,6 +1,7 @@
 package verification
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -16,6 +17,8 @@ import (
 type outcome struct {
 	signature *proof.Signature
 	said      testimony
+	// confirmed tells that cosign accepted it already.
+	confirmed bool
 	// reason why it is none; rank is how much it tells: the right signer without a witness more than another signer.
 	reason string
 	rank   int
@@ -33,18 +36,19 @@ type accepted struct {
 	proof.Signature
 	authority *authority
 	said      testimony
+	confirmed bool
 }
 
 // try returns the signatures by the authorities that are satisfied by it, or the reasons of the others.
-func (s *signed) try(authorities []*authority) (signatures []accepted, rejected proof.Rejection) {
-	t := &trial{signed: s, shared: map[*witnesses]testimony{}}
+func (s *signed) try(ctx context.Context, authorities []*authority) (signatures []accepted, rejected proof.Rejection) {
+	t := &trial{signed: s, shared: map[*witnesses]testimony{}, alone: len(authorities) == 1}
 	best := outcome{rank: -1}
 	var name string
 	for _, a := range authorities {
-		got := t.by(a)
+		got := t.by(ctx, a)
 		switch {
 		case got.signature != nil:
-			signatures = append(signatures, accepted{Signature: *got.signature, authority: a, said: got.said})
+			signatures = append(signatures, accepted{Signature: *got.signature, authority: a, said: got.said, confirmed: got.confirmed})
 		case got.rank > best.rank:
 			best, name = got, a.name
 		case got.rank == best.rank && got.reason != best.reason:
@@ -62,6 +66,8 @@ func (s *signed) try(authorities []*authority) (signatures []accepted, rejected 
 type trial struct {
 	signed *signed
 	shared map[*witnesses]testimony
+	// alone tells that it is tried by one authority only.
+	alone  bool
 	leaf   *publicKey
 	failed error
 }
@@ -75,13 +81,17 @@ type testimony struct {
 	err     error
 }
 
-func (t *trial) by(a *authority) outcome {
+func (t *trial) by(ctx context.Context, a *authority) outcome {
 	result := proof.Signature{Authority: a.name, Format: t.signed.format}
 	if a.key != nil {
+		result.Signer = a.key.signer
+		// Most policies trust one key and ask for no witness. Then cosign's answer is all there is to know, unless it is no.
+		if t.alone && a.witnesses == nil && t.signed.confirm(ctx, accepted{authority: a}) == nil {
+			return outcome{signature: &result, confirmed: true}
+		}
 		if !a.key.verifies(t.signed.message, t.signed.signature) {
 			return outcome{reason: "signed by another key", rank: rankForeign}
 		}
-		result.Signer = a.key.signer
 		if a.witnesses == nil {
 			return outcome{signature: &result}
 		}

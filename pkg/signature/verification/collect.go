@@ -116,7 +116,7 @@ func (c *collection) satisfied() bool {
 
 // add takes a signature whose format could be read.
 func (c *collection) add(ctx context.Context, s *signed) {
-	signatures, rejected := s.try(c.authorities)
+	signatures, rejected := s.try(ctx, c.authorities)
 	if len(signatures) == 0 {
 		rejected.PredicateType = s.hint
 		c.reject(rejected)
@@ -137,6 +137,10 @@ func (c *collection) add(ctx context.Context, s *signed) {
 	}
 	var confirmed []proof.Signature
 	for _, by := range signatures {
+		if by.confirmed {
+			confirmed = append(confirmed, by.Signature)
+			continue
+		}
 		if err := s.confirm(ctx, by); err != nil {
 			rejected.Authority, rejected.Reason = by.Authority, "cosign does not accept it: "+err.Error()
 			c.reject(rejected)

@@ -14,9 +14,9 @@ const maxAttestations = 64
 // tidy brings evidence into an order that does not depend on which answer came first: by the policy's authorities, and
 // of each the newest first. What says the same twice is kept once.
 func tidy(evidence *proof.Evidence, authorities []*authority) {
-	position := map[string]int{}
+	position, keys := map[string]int{}, map[string]bool{}
 	for i, a := range authorities {
-		position[a.name] = i
+		position[a.name], keys[a.name] = i, a.key != nil
 	}
 	order := func(a, b proof.Signature) int {
 		return cmp.Or(
@@ -32,16 +32,20 @@ func tidy(evidence *proof.Evidence, authorities []*authority) {
 	evidence.Attestations = slices.CompactFunc(evidence.Attestations, func(a, b proof.Attestation) bool {
 		return a.PredicateType == b.PredicateType && a.Signature == b.Signature && bytes.Equal(a.Predicate, b.Predicate)
 	})
-	evidence.Attestations = newest(evidence.Attestations)
+	evidence.Attestations = newest(evidence.Attestations, keys)
 }
 
 // newest drops what a newer attestation of the same type by the same authority stands in for. Without a trusted time
-// nobody can tell here which one is newer, so all of these are kept.
-func newest(sorted []proof.Attestation) []proof.Attestation {
-	type group struct{ predicateType, authority string }
+// nobody can tell here which one is newer, so all of these are kept; and so are those by keys that differ: a statement
+// of a key can be witnessed once more by anybody, which makes it no newer.
+func newest(sorted []proof.Attestation, keys map[string]bool) []proof.Attestation {
+	type group struct{ predicateType, authority, predicate string }
 	seen := map[group]bool{}
 	kept := slices.DeleteFunc(sorted, func(a proof.Attestation) bool {
-		key := group{a.PredicateType, a.Authority}
+		key := group{a.PredicateType, a.Authority, ""}
+		if keys[a.Authority] {
+			key.predicate = string(a.Predicate)
+		}
 		old := seen[key] && !a.Time.IsZero()
 		seen[key] = seen[key] || !a.Time.IsZero()
 		return old
