@@ -15,7 +15,7 @@ func TestNodeRefusals(t *testing.T) {
 
 	t.Run("a pod whose image nobody signed", func(t *testing.T) {
 		h.apply(t, "admin", namespace, demo(t, "refused/unsigned.yaml")).
-			want(t, 1, "spec.containers[0].image", "web:unsigned", "sign")
+			want(t, 1, "spec.containers[0].image", "web:unsigned", notSatisfied)
 	})
 	t.Run("a pod without a memory limit", func(t *testing.T) {
 		h.apply(t, "admin", namespace, demo(t, "refused/unlimited.yaml")).
