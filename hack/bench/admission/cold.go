@@ -10,6 +10,7 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 	"github.com/runeframeos/kubectl-rune/pkg/signature"
+	"github.com/runeframeos/kubectl-rune/pkg/signature/registry"
 )
 
 // coldImages are measured of each format, after a few that are not.
@@ -18,10 +19,19 @@ const (
 	coldWarmups = 20
 )
 
-// measureCold verifies new images one after another: by the bare requests, by package signature in this process,
-// and by an admission through rune-webhook, in turns.
+// measureCold verifies new images one after another: by bare requests and one check of a signature, by the same
+// with the requests of Rune's registry client, by package signature in this process, and by an admission through
+// rune-webhook, in turns.
 func measureCold(ctx context.Context, b *bench) error {
-	bare, err := newRaw(b.world.key.PEM)
+	bare, err := newRaw(b.world.key.PEM, nil)
+	if err != nil {
+		return err
+	}
+	client, err := registry.New(registry.Config{})
+	if err != nil {
+		return err
+	}
+	through, err := newRaw(b.world.key.PEM, clientRequests(client))
 	if err != nil {
 		return err
 	}
@@ -35,7 +45,7 @@ func measureCold(ctx context.Context, b *bench) error {
 	}
 	_, _ = fmt.Fprintf(b.out, "\nnew images, one at a time; %d of each, in turns\n", coldImages)
 	table := tabwriter.NewWriter(b.out, 0, 4, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "SIGNED BY\tREQUESTS\tBARE P50 MS\tP99\tVERIFICATION P50 MS\tP99\tRATIO P50\tADMISSION P50 MS\tP99\t")
+	_, _ = fmt.Fprintln(table, "SIGNED BY\tREQUESTS\tBARE P50 MS\tP99\tOWN CLIENT P50 MS\tP99\tVERIFICATION P50 MS\tP99\tOF BARE\tOF OWN CLIENT\tADMISSION P50 MS\tP99\t")
 	for _, folder := range []string{tagFolder, bundleFolder, eitherFolder} {
 		requirement, err := compiler.Compile(b.world.policies[folder])
 		if err != nil {
@@ -47,6 +57,9 @@ func measureCold(ctx context.Context, b *bench) error {
 				return b.timed(folder, &row.bare, func(ref image.Reference) error { return bare.verify(ctx, folder, ref) })
 			},
 			func() error {
+				return b.timed(folder, &row.client, func(ref image.Reference) error { return through.verify(ctx, folder, ref) })
+			},
+			func() error {
 				err := b.timed(folder, &row.verification, func(ref image.Reference) error { return verifyOne(ctx, verifier, requirement, ref) })
 				row.requests = b.world.registry.Requests().Total()
 				return err
@@ -55,7 +68,7 @@ func measureCold(ctx context.Context, b *bench) error {
 		}
 		for i := range coldWarmups + coldImages {
 			if i == coldWarmups {
-				row.bare, row.verification, row.admission = nil, nil, nil
+				row.bare, row.client, row.verification, row.admission = nil, nil, nil, nil
 			}
 			for j := range ways {
 				if err := ways[(i+j)%len(ways)](); err != nil {
@@ -69,22 +82,24 @@ func measureCold(ctx context.Context, b *bench) error {
 }
 
 type coldRow struct {
-	folder                        string
-	requests                      int
-	bare, verification, admission []time.Duration
+	folder                                string
+	requests                              int
+	bare, client, verification, admission []time.Duration
 }
 
 func (r *coldRow) print(table *tabwriter.Writer) {
-	for _, times := range [][]time.Duration{r.bare, r.verification, r.admission} {
+	for _, times := range [][]time.Duration{r.bare, r.client, r.verification, r.admission} {
 		slices.Sort(times)
 	}
 	what := map[string]string{
 		tagFolder: "key, tag .sig", bundleFolder: "key, bundle", eitherFolder: "key, .sig, format not named",
 	}[r.folder]
-	_, _ = fmt.Fprintf(table, "%s\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.2f\t%.3f\t%.3f\t\n", what, r.requests,
+	_, _ = fmt.Fprintf(table, "%s\t%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.2f\t%.2f\t%.3f\t%.3f\t\n", what, r.requests,
 		milliseconds(percentile(r.bare, 50)), milliseconds(percentile(r.bare, 99)),
+		milliseconds(percentile(r.client, 50)), milliseconds(percentile(r.client, 99)),
 		milliseconds(percentile(r.verification, 50)), milliseconds(percentile(r.verification, 99)),
 		float64(percentile(r.verification, 50))/float64(percentile(r.bare, 50)),
+		float64(percentile(r.verification, 50))/float64(percentile(r.client, 50)),
 		milliseconds(percentile(r.admission, 50)), milliseconds(percentile(r.admission, 99)))
 }
 

@@ -15,19 +15,22 @@ import (
 	"strings"
 
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+	"github.com/runeframeos/kubectl-rune/pkg/signature/registry"
 )
 
 // errRaw says that the bare requests did not find a good signature.
 var errRaw = errors.New("the bare requests find no good signature")
 
-// raw asks a registry for as little as physics allows and checks one ECDSA signature, by the standard library
-// alone. It checks nothing else: no bounds, no claims, no types.
+// raw asks a registry for as little as physics allows and checks one ECDSA signature. It checks nothing else: no
+// claims, no types.
 type raw struct {
-	client *http.Client
-	key    *ecdsa.PublicKey
+	key *ecdsa.PublicKey
+	// get returns what lies under a path of the image's repository: "manifests/…", "blobs/…", "referrers/…".
+	get func(ctx context.Context, ref image.Reference, path string, size int64) ([]byte, error)
 }
 
-func newRaw(key string) (*raw, error) {
+// newRaw returns a raw that asks by the standard library alone, or through another way if get is not nil.
+func newRaw(key string, get func(context.Context, image.Reference, string, int64) ([]byte, error)) (*raw, error) {
 	block, _ := pem.Decode([]byte(key))
 	if block == nil {
 		return nil, fmt.Errorf("%w: the key is no PEM", errRaw)
@@ -40,36 +43,67 @@ func newRaw(key string) (*raw, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: the key is a %T", errRaw, public)
 	}
-	return &raw{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}, key: known}, nil
+	if get == nil {
+		get = bareRequests(&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}})
+	}
+	return &raw{key: known, get: get}, nil
 }
 
 // rawManifest is what is read of a manifest or an index.
 type rawManifest struct {
 	Layers, Manifests []struct {
 		Digest      string            `json:"digest"`
+		Size        int64             `json:"size"`
 		Annotations map[string]string `json:"annotations"`
 	}
 }
 
-func (r *raw) get(ctx context.Context, ref image.Reference, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ref.Registry+"/v2/"+ref.Repository+"/"+path, nil)
-	if err != nil {
-		return nil, err
+// bareRequests are those of net/http, with no bounds, no credentials and no checks of digests.
+func bareRequests(client *http.Client) func(context.Context, image.Reference, string, int64) ([]byte, error) {
+	return func(ctx context.Context, ref image.Reference, path string, _ int64) ([]byte, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ref.Registry+"/v2/"+ref.Repository+"/"+path, nil)
+		if err != nil {
+			return nil, err
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return nil, err
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("%w: %s: %s", errRaw, path, response.Status)
+		}
+		return io.ReadAll(response.Body)
 	}
-	response, err := r.client.Do(request)
-	if err != nil {
-		return nil, err
+}
+
+// clientRequests are those of Rune's own registry client, which bounds and checks what it reads. The list of
+// referrers, which it reads in its own way, is written again as an index.
+func clientRequests(client *registry.Client) func(context.Context, image.Reference, string, int64) ([]byte, error) {
+	return func(ctx context.Context, ref image.Reference, path string, size int64) ([]byte, error) {
+		kind, name, _ := strings.Cut(path, "/")
+		switch kind {
+		case "blobs":
+			return client.Blob(ctx, registry.Access{}, ref, name, size)
+		case "referrers":
+			found, err := client.Referrers(ctx, registry.Access{}, ref, func(registry.Descriptor) bool { return true }, 8)
+			if err != nil {
+				return nil, err
+			}
+			return json.Marshal(map[string]any{"manifests": found.Descriptors})
+		}
+		ref.Tag, ref.Digest = name, ""
+		if strings.HasPrefix(name, "sha256:") {
+			ref.Tag, ref.Digest = "", name
+		}
+		m, err := client.Manifest(ctx, registry.Access{}, ref)
+		return m.Raw, err
 	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%w: %s: %s", errRaw, path, response.Status)
-	}
-	return io.ReadAll(response.Body)
 }
 
 func (r *raw) manifest(ctx context.Context, ref image.Reference, path string) (rawManifest, error) {
 	var m rawManifest
-	content, err := r.get(ctx, ref, path)
+	content, err := r.get(ctx, ref, path, 0)
 	if err == nil {
 		err = json.Unmarshal(content, &m)
 	}
@@ -88,7 +122,7 @@ func (r *raw) verify(ctx context.Context, folder string, ref image.Reference) er
 	if len(m.Layers) != 1 {
 		return fmt.Errorf("%w: %d layers", errRaw, len(m.Layers))
 	}
-	payload, err := r.get(ctx, ref, "blobs/"+m.Layers[0].Digest)
+	payload, err := r.get(ctx, ref, "blobs/"+m.Layers[0].Digest, m.Layers[0].Size)
 	if err != nil {
 		return err
 	}
@@ -110,7 +144,7 @@ func (r *raw) verifyBundle(ctx context.Context, ref image.Reference) error {
 	if len(m.Layers) != 1 {
 		return fmt.Errorf("%w: %d layers", errRaw, len(m.Layers))
 	}
-	content, err := r.get(ctx, ref, "blobs/"+m.Layers[0].Digest)
+	content, err := r.get(ctx, ref, "blobs/"+m.Layers[0].Digest, m.Layers[0].Size)
 	if err != nil {
 		return err
 	}
