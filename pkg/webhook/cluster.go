@@ -44,6 +44,13 @@ const (
 	reregisterInterval = 10 * time.Minute
 )
 
+// Who loses the Lease ends, and with it a replica that answers reviews. The usual 15 and 10 seconds are too short for an
+// API server that is slow for a moment.
+const (
+	leaseDuration = 20 * time.Second
+	renewDeadline = 16 * time.Second
+)
+
 // answerTime is how long a stopping server waits for answers under way: longer than any may take.
 const answerTime = (registration.TimeoutSeconds + 2) * time.Second
 
@@ -120,6 +127,8 @@ func newClusterWebhook(options ClusterOptions) (*clusterWebhook, error) {
 		LeaderElectionID:              leaseName,
 		LeaderElectionNamespace:       options.Namespace,
 		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 ptr.To(leaseDuration),
+		RenewDeadline:                 ptr.To(renewDeadline),
 		GracefulShutdownTimeout:       ptr.To(answerTime),
 		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
 			Host:    options.Host,
