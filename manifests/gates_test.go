@@ -135,7 +135,7 @@ func requireOutcome(t *testing.T, policy *v1alpha1.ImagePolicy, environment stri
 	}
 }
 
-func TestTheGatesTrustOneBranchOfOneRepository(t *testing.T) {
+func TestTheGatesTrustOneBranchOfOneRepositoryWhenItIsPushed(t *testing.T) {
 	const repository = "https://github.com/runeframeos/rune-frame-os"
 	branches := map[string]string{"runeframeos-prod": "refs/heads/main", "runeframeos-staging": "refs/heads/develop"}
 	tests := map[string]struct {
@@ -152,8 +152,10 @@ func TestTheGatesTrustOneBranchOfOneRepository(t *testing.T) {
 		for name, tt := range tests {
 			for _, ref := range []string{"refs/heads/main", "refs/heads/develop", "refs/heads/main2", "refs/heads/feature/main", "refs/tags/main", "refs/pull/1/merge"} {
 				want := ref == branches[environment] && slices.Contains(tt.want, ref)
-				if got := trusts(t, policy, tt.workflow+"@"+ref, tt.repository, ref); got != want {
-					t.Errorf("%s: %s at %s is trusted: %t", environment, name, ref, got)
+				for _, trigger := range []string{"push", "pull_request_target", "workflow_dispatch", "issue_comment", ""} {
+					if got := trusts(t, policy, tt.workflow+"@"+ref, tt.repository, ref, trigger); got != (want && trigger == "push") {
+						t.Errorf("%s: %s at %s by %q is trusted: %t", environment, name, ref, trigger, got)
+					}
 				}
 			}
 		}
@@ -161,9 +163,11 @@ func TestTheGatesTrustOneBranchOfOneRepository(t *testing.T) {
 }
 
 // trusts tells whether some identity of the policy is that of a workflow of GitHub Actions.
-func trusts(t *testing.T, policy *v1alpha1.ImagePolicy, subject, repository, ref string) bool {
+func trusts(t *testing.T, policy *v1alpha1.ImagePolicy, subject, repository, ref, trigger string) bool {
 	t.Helper()
-	says := map[v1alpha1.ExtensionName]string{v1alpha1.ExtensionSourceRepositoryURI: repository, v1alpha1.ExtensionSourceRepositoryRef: ref}
+	says := map[v1alpha1.ExtensionName]string{
+		v1alpha1.ExtensionSourceRepositoryURI: repository, v1alpha1.ExtensionSourceRepositoryRef: ref, "BuildTrigger": trigger,
+	}
 	for _, authority := range policy.Spec.Authorities {
 		for _, identity := range authority.Keyless.Identities {
 			holds := identity.Issuer == "https://token.actions.githubusercontent.com" && regexp.MustCompile(identity.SubjectRegExp).MatchString(subject)
