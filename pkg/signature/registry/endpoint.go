@@ -44,6 +44,8 @@ type endpoint struct {
 	breaker     *breaker
 	slots       chan struct{}
 	flights     singleflight.Group
+	// referrersAPI is where it was seen to lack.
+	referrersAPI *referrersAPI
 	clock       clock.Clock
 
 	mu       sync.Mutex
@@ -53,8 +55,6 @@ type endpoint struct {
 	asked     time.Time
 	// notBefore is set by the registry's Retry-After.
 	notBefore time.Time
-	// lacksReferrers is when the registry was last seen to lack the referrers API; zero if it was not.
-	lacksReferrers time.Time
 }
 
 func newEndpoint(c *Client, host string) (*endpoint, error) {
@@ -97,6 +97,8 @@ func newEndpoint(c *Client, host string) (*endpoint, error) {
 		slots:    make(chan struct{}, c.config.Concurrency),
 		clock:    c.config.Clock,
 		sessions: lru.New(maxSessions),
+
+		referrersAPI: newReferrersAPI(c.config.Clock),
 	}, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -22,8 +21,6 @@ const (
 	// referrers.
 	maxPages = 32
 	maxIndex = 16 << 20
-	// lackingLife is how long it is remembered that a registry has no referrers API.
-	lackingLife = 10 * time.Minute
 )
 
 // Descriptor of something that refers to an image.
@@ -68,10 +65,11 @@ func (c *Client) Referrers(ctx context.Context, access Access, ref image.Referen
 }
 
 func (s *session) referrers(ctx context.Context, digest string, keep func(Descriptor) bool, limit int) (Referrers, error) {
-	if !s.endpoint.hasNoReferrers() {
+	repository := s.repository.RepositoryStr()
+	if !s.endpoint.referrersAPI.lacking(repository) {
 		found, err := s.listed(ctx, digest, keep, limit)
 		if isAbsent(err) { // The registry is there, so that it is the API that is not.
-			s.endpoint.rememberReferrers(false)
+			s.endpoint.referrersAPI.remember(repository, false)
 		} else if !errors.Is(err, errNoAPI) {
 			return found, err
 		}
@@ -96,10 +94,8 @@ func (s *session) listed(ctx context.Context, digest string, keep func(Descripto
 		var here Referrers
 		var read int64
 		err := s.do(ctx, http.MethodGet, current, []string{string(types.OCIImageIndex)}, func(response *http.Response) (err error) {
-			if page == 0 {
-				if err := s.checkAPI(response); err != nil {
-					return err
-				}
+			if err := s.checkPage(response, page); err != nil {
+				return err
 			}
 			here = Referrers{}
 			if read, err = here.read(response.Body, left, keep, limit-len(found.Descriptors)); err != nil {
@@ -118,13 +114,27 @@ func (s *session) listed(ctx context.Context, digest string, keep func(Descripto
 	return found, nil
 }
 
+// checkPage refuses what is no list. Only the first page can say that there is no API: what any other
+// says instead of the rest of the list leaves the rest unknown.
+func (s *session) checkPage(response *http.Response, page int) error {
+	switch {
+	case page == 0:
+		return s.checkAPI(response)
+	case response.StatusCode != http.StatusOK:
+		return &answerError{cause: fmt.Sprintf("began a list of referrers and %s for its page %d", statusWords(response.StatusCode), page+1)}
+	case contentType(response) != string(types.OCIImageIndex):
+		return &answerError{cause: fmt.Sprintf("began a list of referrers and answered with something else for its page %d", page+1)}
+	}
+	return nil
+}
+
 // checkAPI tells an answer of the referrers API from that of a registry without it, and remembers the
-// latter. It does not remember what may be due to this one image: whoever can name images that do not
+// latter for the repository. It does not remember what may be due to this one image: whoever can name images that do not
 // exist could else hide the referrers of those that do.
 func (s *session) checkAPI(response *http.Response) error {
 	switch {
 	case response.StatusCode == http.StatusOK && contentType(response) == string(types.OCIImageIndex):
-		s.endpoint.rememberReferrers(true)
+		s.endpoint.referrersAPI.remember(s.repository.RepositoryStr(), true)
 		return nil
 	case response.StatusCode == http.StatusBadRequest:
 		return &answerError{cause: errNoAPI.Error(), err: errNoAPI}
@@ -140,7 +150,7 @@ func (s *session) checkAPI(response *http.Response) error {
 	case response.StatusCode == http.StatusOK: // A page of a proxy may pass.
 		return &answerError{cause: errNoAPI.Error(), err: errNoAPI}
 	}
-	s.endpoint.rememberReferrers(false)
+	s.endpoint.referrersAPI.remember(s.repository.RepositoryStr(), false)
 	return &answerError{cause: errNoAPI.Error(), err: errNoAPI}
 }
 
@@ -189,21 +199,6 @@ func (r *Referrers) read(body io.Reader, bytes int64, keep func(Descriptor) bool
 		err = nil
 	}
 	return read, err
-}
-
-func (e *endpoint) hasNoReferrers() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return !e.lacksReferrers.IsZero() && e.clock.Since(e.lacksReferrers) < lackingLife
-}
-
-func (e *endpoint) rememberReferrers(present bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.lacksReferrers = time.Time{}
-	if !present {
-		e.lacksReferrers = e.clock.Now()
-	}
 }
 
 // nextPage is the Link of RFC 8288 whose relation is next, nil where there is none. It must stay in
