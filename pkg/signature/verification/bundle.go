@@ -92,6 +92,9 @@ var errNoBundle = errors.New("it is no Sigstore bundle")
 
 // readBundle reads a bundle with a statement.
 func readBundle(raw []byte, digest string) (*signed, error) {
+	if err := checkStructure(raw, maxElements); err != nil {
+		return nil, fmt.Errorf("its bundle cannot be read: %w", err)
+	}
 	message := &protobundle.Bundle{}
 	if err := protojson.Unmarshal(raw, message); err != nil {
 		return nil, fmt.Errorf("its bundle cannot be read: %w", err)
@@ -151,6 +154,15 @@ func checkWitnesses(material *protobundle.VerificationMaterial) error {
 	for _, stamp := range stamps {
 		if len(stamp.GetSignedTimestamp()) > maxWitness {
 			return errLongWitness
+		}
+	}
+	chain := material.GetX509CertificateChain().GetCertificates()
+	if len(chain) > maxChain {
+		return fmt.Errorf("its bundle has more than %d certificates", maxChain)
+	}
+	for _, certificate := range append(chain[:len(chain):len(chain)], material.GetCertificate()) {
+		if len(certificate.GetRawBytes()) > maxCertificate {
+			return errors.New("its certificate is too large to be read")
 		}
 	}
 	return nil

@@ -24,6 +24,13 @@ const (
 	// bytes. They have some KiB.
 	maxWitnesses = 8
 	maxWitness   = 16 << 10
+	// maxCertificate bounds a certificate, maxAnnotation a layer's log entry, time stamp or certificate, in bytes, and
+	// maxAnnotated the elements of such JSON. They have some KiB.
+	maxCertificate = 64 << 10
+	maxAnnotation  = 64 << 10
+	maxAnnotated   = 1_000
+	// maxChain is how many certificates stand beside one another in a bundle.
+	maxChain = 16
 	// maxSignatures of one attestation's envelope that are tried.
 	maxSignatures = 8
 )
@@ -43,6 +50,9 @@ type layer struct {
 }
 
 func readManifest(raw []byte) (manifest, error) {
+	if err := checkStructure(raw, maxListed); err != nil {
+		return manifest{}, err
+	}
 	var read manifest
 	if err := json.Unmarshal(raw, &read); err != nil {
 		return manifest{}, err

@@ -55,6 +55,9 @@ func readTagSignature(from layer, payload []byte, digest string) (*signed, error
 
 // readTagAttestations reads a layer of an .att tag: an envelope with one signature or more.
 func readTagAttestations(from layer, raw []byte, digest string) ([]*signed, error) {
+	if err := checkStructure(raw, maxElements); err != nil {
+		return nil, fmt.Errorf("its envelope cannot be read: %w", err)
+	}
 	var envelope dsse.Envelope
 	if err := decode(raw, &envelope); err != nil {
 		return nil, fmt.Errorf("its envelope cannot be read: %w", err)
@@ -94,19 +97,29 @@ func readTagAttestations(from layer, raw []byte, digest string) ([]*signed, erro
 	return list, nil
 }
 
+// witness returns an annotation that strangers can write at will, and that is decoded; nothing if it is too large for
+// what it should be.
+func (l layer) witness(annotation string) string {
+	text := l.Annotations[annotation]
+	if len(text) > maxAnnotation || checkStructure([]byte(text), maxAnnotated) != nil {
+		return ""
+	}
+	return text
+}
+
 // readAnnotations reads certificate, log entry and time stamp of a layer.
 func (s *signed) readAnnotations(from layer) {
-	if text := from.Annotations[annotationCertificate]; text != "" {
+	if text := from.witness(annotationCertificate); text != "" {
 		block, _ := pem.Decode([]byte(text))
 		if block != nil {
 			// A certificate that cannot be read is none; a key does not need it.
 			s.certificate, _ = x509.ParseCertificate(block.Bytes)
 		}
 	}
-	if text := from.Annotations[annotationLogEntry]; text != "" {
+	if text := from.witness(annotationLogEntry); text != "" {
 		s.entries = func() ([]*tlog.Entry, error) { return readLogEntry([]byte(text)) }
 	}
-	if text := from.Annotations[annotationTimestamp]; text != "" {
+	if text := from.witness(annotationTimestamp); text != "" {
 		var stamp struct {
 			SignedRFC3161Timestamp []byte
 		}
@@ -119,15 +132,15 @@ func (s *signed) readAnnotations(from layer) {
 // cosignOptions are the certificate, log entry and time stamp of a layer in cosign's own form.
 func cosignOptions(from layer, certified bool) []static.Option {
 	var options []static.Option
-	if text := from.Annotations[annotationCertificate]; text != "" && certified {
+	if text := from.witness(annotationCertificate); text != "" && certified {
 		options = append(options, static.WithCertChain([]byte(text), nil))
 	}
 	var entry cosign.RekorBundle
-	if text := from.Annotations[annotationLogEntry]; text != "" && json.Unmarshal([]byte(text), &entry) == nil {
+	if text := from.witness(annotationLogEntry); text != "" && json.Unmarshal([]byte(text), &entry) == nil {
 		options = append(options, static.WithBundle(&entry))
 	}
 	var stamp cosign.RFC3161Timestamp
-	if text := from.Annotations[annotationTimestamp]; text != "" && json.Unmarshal([]byte(text), &stamp) == nil {
+	if text := from.witness(annotationTimestamp); text != "" && json.Unmarshal([]byte(text), &stamp) == nil {
 		options = append(options, static.WithRFC3161Timestamp(&stamp))
 	}
 	return options
