@@ -3,7 +3,7 @@ package proof
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,12 +64,14 @@ func question(predicate []byte, ref image.Reference, environment string, at time
 	return key
 }
 
-// looksAtClock tells whether an expression names the variable now.
+// looksAtClock tells whether an expression names the variable now, also by its absolute name or behind a variable of a
+// macro that is called the same: what does not look at the clock is then only asked more often.
 func looksAtClock(expression *ast.AST) bool {
-	for reference := range maps.Values(expression.ReferenceMap()) {
-		if reference.Name == variableNow {
-			return true
+	found := false
+	ast.PostOrderVisit(expression.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() == ast.IdentKind && strings.TrimPrefix(e.AsIdent(), ".") == variableNow {
+			found = true
 		}
-	}
-	return false
+	}))
+	return found
 }

@@ -41,7 +41,14 @@ func TestWhatConditionsSaidIsKeptOnlyForTheSameQuestion(t *testing.T) {
 }
 
 func TestConditionsThatLookAtTheClockAreAskedEachTime(t *testing.T) {
-	for _, expression := range []string{`now < timestamp("2026-11-23T12:30:00Z")`, `[1].all(x, .now < timestamp("2026-11-23T12:30:00Z"))`} {
+	for _, expression := range []string{
+		`now < timestamp("2026-11-23T12:30:00Z")`,
+		`.now < timestamp("2026-11-23T12:30:00Z")`,
+		`[1].all(x, .now < timestamp("2026-11-23T12:30:00Z"))`,
+		`[1].all(now, .now < timestamp("2026-11-23T12:30:00Z"))`,
+		`[now].all(now, now < timestamp("2026-11-23T12:30:00Z"))`,
+		`[1].all(x, x == 1 && now.getHours() == 12)`,
+	} {
 		requirement := compile(t, condition("urn:x", expression))
 		e := evidence()
 		e.Attestations = []proof.Attestation{attested("a by k", "urn:x", `{}`, time.Time{})}
