@@ -3,7 +3,6 @@ package signature
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync"
 	"time"
 
@@ -146,11 +145,11 @@ func (h *health) answered(source string) {
 }
 
 // concernsAll tells whether a failure says something about the next question to the same registry too. That these
-// credentials are refused does not, nor that an answer cannot be read.
+// credentials are refused or have asked too much does not, nor that an answer cannot be used.
 func concernsAll(err error) bool {
 	var answered *registry.Error
 	if errors.As(err, &answered) {
-		return answered.Status == 0 || answered.Status == http.StatusTooManyRequests || answered.Status >= http.StatusInternalServerError
+		return answered.ConcernsAll()
 	}
 	return errors.Is(err, context.DeadlineExceeded)
 }

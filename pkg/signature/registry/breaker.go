@@ -22,7 +22,7 @@ const (
 	unknown outcome = iota
 	// healthy: it answered, whatever the answer was.
 	healthy
-	// failing: it could not be reached, took too long, failed or throttled.
+	// failing: it could not be reached, took too long or failed.
 	failing
 )
 

@@ -46,15 +46,15 @@ type endpoint struct {
 	flights     singleflight.Group
 	// referrersAPI is where it was seen to lack.
 	referrersAPI *referrersAPI
-	clock       clock.Clock
+	clock        clock.Clock
 
 	mu       sync.Mutex
 	sessions *lru.Cache
 	// challenge is how the registry wants to be asked, as of asked.
 	challenge *transport.Challenge
 	asked     time.Time
-	// notBefore is set by the registry's Retry-After.
-	notBefore time.Time
+	// quotas of those who ask, by the name of their session.
+	quotas *lru.Cache
 }
 
 func newEndpoint(c *Client, host string) (*endpoint, error) {
@@ -97,37 +97,28 @@ func newEndpoint(c *Client, host string) (*endpoint, error) {
 		slots:    make(chan struct{}, c.config.Concurrency),
 		clock:    c.config.Clock,
 		sessions: lru.New(maxSessions),
+		quotas:   lru.New(maxQuotas),
 
 		referrersAPI: newReferrersAPI(c.config.Clock),
 	}, nil
 }
 
-// throttledError says that the registry asked to be left alone.
-type throttledError struct {
-	retryAfter time.Duration
-	cause      error
-}
-
-func (e *throttledError) Error() string { return "left alone: " + e.cause.Error() }
-
-func (e *throttledError) Unwrap() error { return e.cause }
-
-// exchange lets work ask the registry, again where that may help. Each try is bounded by the time of a
+// exchange lets work ask the registry within a quota, again where that may help. Each try is bounded by the time of a
 // request; work must not return before it has read the whole answer.
-func (e *endpoint) exchange(ctx context.Context, work func(context.Context) error) error {
+func (e *endpoint) exchange(ctx context.Context, q *quota, work func(context.Context) error) error {
 	backoff := wait.Backoff{Duration: retryPause, Steps: maxTries - 1}
 	var cause error
 	for {
-		if err := e.waitForLeave(ctx, cause); err != nil {
+		if err := q.waitForLeave(ctx, cause); err != nil {
 			return err
 		}
-		wanted, err := e.try(ctx, work)
+		wanted, err := e.try(ctx, q, work)
 		if err == nil {
 			return nil
 		}
 		cause = err
 		if wanted > 0 {
-			e.leaveAlone(wanted)
+			q.leaveAlone(wanted)
 		}
 		if backoff.Steps == 0 || (wanted == 0 && !isPassing(err)) {
 			if wanted > 0 {
@@ -136,22 +127,27 @@ func (e *endpoint) exchange(ctx context.Context, work func(context.Context) erro
 			return err
 		}
 		pause := backoff.Step()
-		if wanted == 0 && e.sleep(ctx, pause) != nil {
+		if wanted == 0 && sleep(ctx, e.clock, pause) != nil {
 			return err
 		}
 	}
 }
 
 // try asks once, and returns what the registry said in Retry-After.
-func (e *endpoint) try(ctx context.Context, work func(context.Context) error) (time.Duration, error) {
+func (e *endpoint) try(ctx context.Context, q *quota, work func(context.Context) error) (time.Duration, error) {
 	select {
 	case e.slots <- struct{}{}:
 		defer func() { <-e.slots }()
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
+	leave, err := q.breaker.allow()
+	if err != nil {
+		return 0, err
+	}
 	permit, err := e.breaker.allow()
 	if err != nil {
+		q.breaker.done(leave, unknown, nil)
 		return 0, err
 	}
 	began := e.clock.Now()
@@ -171,48 +167,9 @@ func (e *endpoint) try(ctx context.Context, work func(context.Context) error) (t
 		result = unknown
 	}
 	e.breaker.done(permit, result, err)
+	q.breaker.done(leave, judgeQuota(err), err)
 	if err == nil {
 		return 0, nil
 	}
 	return seen.wanted(), err
-}
-
-// waitForLeave honours an earlier Retry-After: by waiting if that is short, else by an error.
-func (e *endpoint) waitForLeave(ctx context.Context, cause error) error {
-	e.mu.Lock()
-	remaining := e.notBefore.Sub(e.clock.Now())
-	e.mu.Unlock()
-	if remaining <= 0 {
-		return nil
-	}
-	if cause == nil {
-		cause = &transport.Error{StatusCode: http.StatusTooManyRequests}
-	}
-	deadline, bounded := ctx.Deadline()
-	if remaining > retryPatience || (bounded && time.Until(deadline) <= remaining) {
-		return &throttledError{retryAfter: remaining, cause: cause}
-	}
-	if err := e.sleep(ctx, remaining); err != nil {
-		return errors.Join(err, cause)
-	}
-	return nil
-}
-
-func (e *endpoint) leaveAlone(wanted time.Duration) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if until := e.clock.Now().Add(wanted); until.After(e.notBefore) {
-		e.notBefore = until
-	}
-}
-
-func (e *endpoint) sleep(ctx context.Context, pause time.Duration) error {
-	timer := e.clock.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C():
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
@@ -28,6 +29,15 @@ type Error struct {
 
 // Error names the registry and the cause.
 func (e *Error) Error() string { return fmt.Sprintf("registry %q %s", e.Registry, e.Cause) }
+
+// ConcernsAll tells whether the cause says something about whatever else the registry may be asked: it
+// does not answer, or fails. What it refuses to one asker, or answers in a way that cannot be used, does not.
+func (e *Error) ConcernsAll() bool {
+	if e.err == nil {
+		return e.Status == 0 || e.Status >= http.StatusInternalServerError
+	}
+	return judge(e.err) == failing
+}
 
 // Unwrap returns what lies below; it may be nil.
 func (e *Error) Unwrap() error { return e.err }

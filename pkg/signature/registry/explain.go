@@ -137,10 +137,8 @@ func judge(err error) outcome {
 		return unknown
 	case isTimeout(err):
 		return failing
-	case status == http.StatusTooManyRequests:
-		return failing
 	case status != 0:
-		// 501 is how some say that they lack the referrers API.
+		// That there were too many requests is said to one asker. 501 is how some say that they lack the referrers API.
 		if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
 			return failing
 		}
@@ -156,7 +154,7 @@ func judge(err error) outcome {
 // isPassing tells whether the same request may succeed at once.
 func isPassing(err error) bool {
 	if status := statusOf(err); status != 0 {
-		return judge(err) == failing && status != http.StatusTooManyRequests
+		return judge(err) == failing
 	}
 	if errors.As(err, new(*answerError)) || isTimeout(err) {
 		return false

@@ -29,6 +29,7 @@ const (
 type session struct {
 	endpoint   *endpoint
 	repository name.Repository
+	quota      *quota
 	scheme     string
 	http       *http.Client
 	born       time.Time
@@ -40,7 +41,7 @@ type session struct {
 
 // session returns the one that is kept, or begins it. Equal askers share the beginning.
 func (e *endpoint) session(ctx context.Context, access Access, repository string) (*session, error) {
-	key := access.Key() + " " + repository
+	key := sessionName(access, repository)
 	e.mu.Lock()
 	kept, found := e.sessions.Get(key)
 	e.mu.Unlock()
@@ -59,6 +60,8 @@ func (e *endpoint) session(ctx context.Context, access Access, repository string
 	})
 }
 
+func sessionName(access Access, repository string) string { return access.Key() + " " + repository }
+
 func (s *session) usable() bool {
 	return !s.ended.Load() && s.endpoint.clock.Since(s.born) < sessionLife
 }
@@ -72,7 +75,10 @@ func (e *endpoint) begin(ctx context.Context, access Access, repository string) 
 	if auth == nil { // All who have nothing of their own share one session.
 		return e.session(ctx, Access{}, repository)
 	}
-	s := &session{endpoint: e, repository: target, born: e.clock.Now(), note: note}
+	s := &session{
+		endpoint: e, repository: target, quota: e.quota(sessionName(access, repository)),
+		born: e.clock.Now(), note: note,
+	}
 	challenge, err := e.currentChallenge(ctx)
 	if err != nil {
 		return nil, &sessionError{note: note, err: err}
@@ -83,7 +89,7 @@ func (e *endpoint) begin(ctx context.Context, access Access, repository string) 
 	}
 	var token *transport.Token
 	if strings.EqualFold(challenge.Scheme, "bearer") {
-		if token, err = e.token(ctx, auth, target, challenge); err != nil {
+		if token, err = s.token(ctx, auth, challenge); err != nil {
 			return nil, &sessionError{note: note, token: true, err: err}
 		}
 	}
@@ -95,10 +101,11 @@ func (e *endpoint) begin(ctx context.Context, access Access, repository string) 
 	return s, nil
 }
 
-// token exchanges credentials for a token that can pull from one repository.
-func (e *endpoint) token(ctx context.Context, auth authn.Authenticator, target name.Repository, challenge *transport.Challenge) (*transport.Token, error) {
+// token exchanges credentials for a token that can pull from the repository.
+func (s *session) token(ctx context.Context, auth authn.Authenticator, challenge *transport.Challenge) (*transport.Token, error) {
+	e := s.endpoint
 	var token *transport.Token
-	err := e.exchange(ctx, func(ctx context.Context) error {
+	err := e.exchange(ctx, s.quota, func(ctx context.Context) error {
 		given, err := authn.Authorization(ctx, auth)
 		if err != nil {
 			return &credentialsError{err: err}
@@ -107,7 +114,7 @@ func (e *endpoint) token(ctx context.Context, auth authn.Authenticator, target n
 			token = &transport.Token{Token: given.RegistryToken}
 			return nil
 		}
-		token, err = transport.Exchange(ctx, e.registry, auth, e.connections, []string{target.Scope(transport.PullScope)}, challenge)
+		token, err = transport.Exchange(ctx, e.registry, auth, e.connections, []string{s.repository.Scope(transport.PullScope)}, challenge)
 		return err
 	})
 	if err != nil {
@@ -127,7 +134,7 @@ func (e *endpoint) currentChallenge(ctx context.Context) (*transport.Challenge, 
 	}
 	return fly(ctx, e, "ping", func(ctx context.Context) (*transport.Challenge, error) {
 		var challenge *transport.Challenge
-		err := e.exchange(ctx, func(ctx context.Context) (err error) {
+		err := e.exchange(ctx, e.quota(pings), func(ctx context.Context) (err error) {
 			challenge, err = transport.Ping(ctx, e.registry, e.connections)
 			return err
 		})
@@ -193,7 +200,7 @@ func (s *session) url(resource, reference string) *url.URL {
 //
 // A 404 that may be a proxy's, before a registry that is gone, counts only if the registry is there.
 func (s *session) do(ctx context.Context, method string, target *url.URL, accept []string, read func(*http.Response) error, expected ...int) error {
-	err := s.endpoint.exchange(ctx, func(ctx context.Context) error {
+	err := s.endpoint.exchange(ctx, s.quota, func(ctx context.Context) error {
 		request, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 		if err != nil {
 			return fmt.Errorf("preparing a request to registry %q: %w", s.endpoint.registry, err)
@@ -252,7 +259,7 @@ func checkStatus(response *http.Response, expected ...int) error {
 // confirm pings the registry, whatever is known of it.
 func (s *session) confirm(ctx context.Context) error {
 	e := s.endpoint
-	err := e.exchange(ctx, func(ctx context.Context) error {
+	err := e.exchange(ctx, e.quota(pings), func(ctx context.Context) error {
 		_, err := transport.Ping(ctx, e.registry, e.connections)
 		return err
 	})
