@@ -30,6 +30,10 @@ func signingTools() []Tool {
 			Usual: "30 s",
 		},
 		{
+			Name: "rekor1", Module: "github.com/sigstore/rekor", Packages: []string{"."}, Binaries: []string{"rekor1"},
+			Usual: "1 to 2 min",
+		},
+		{
 			Name: "distribution", Module: "github.com/distribution/distribution/v3", Packages: []string{"github.com/distribution/distribution/v3/cmd/registry"},
 			Binaries: []string{"registry"}, Usual: "1 min",
 		},
