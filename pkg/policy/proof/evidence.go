@@ -41,6 +41,9 @@ type Attestation struct {
 	PredicateType string `json:"predicateType"`
 	// Predicate is the part of it that the Requirement looks at (Requirement.Project).
 	Predicate json.RawMessage `json:"predicate,omitempty"`
+	// Unreadable says why its predicate cannot be judged; empty where it can. It is kept all the same, with its time: else
+	// an older one would stand in for it.
+	Unreadable string `json:"unreadable,omitempty"`
 }
 
 // Rejection is something that lay beside the image and did not count.
@@ -52,4 +55,6 @@ type Rejection struct {
 	Authority string `json:"authority,omitempty"`
 	// Reason in words: "signed by another key", "is for another image".
 	Reason string `json:"reason"`
+	// Incomplete tells that the reason is that not all was looked at. It is told before others.
+	Incomplete bool `json:"incomplete,omitempty"`
 }

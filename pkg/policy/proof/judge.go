@@ -175,16 +175,22 @@ func (j *judgement) unsignedReason(authority string) string {
 	return "it has no signatures"
 }
 
-// rejections tells of a part of what did not count, each reason once, sorted and bounded.
+// rejections tells of a part of what did not count, each reason once, sorted and bounded; first that not all was
+// looked at.
 func (j *judgement) rejections(about func(Rejection) bool) string {
-	var reasons []string
+	var incomplete, reasons []string
 	for _, rejection := range j.evidence.Rejected {
-		if about(rejection) {
+		switch {
+		case !about(rejection):
+		case rejection.Incomplete:
+			incomplete = append(incomplete, rejection.Reason)
+		default:
 			reasons = append(reasons, rejection.Reason)
 		}
 	}
+	slices.Sort(incomplete)
 	slices.Sort(reasons)
-	reasons = slices.Compact(reasons)
+	reasons = append(slices.Compact(incomplete), slices.Compact(reasons)...)
 	if more := len(reasons) - maxRejections; more > 0 {
 		reasons = append(reasons[:maxRejections], fmt.Sprintf("and %d more reasons", more))
 	}

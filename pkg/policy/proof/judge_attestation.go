@@ -94,6 +94,9 @@ func (j *judgement) statementReasons(required *attestation, candidate statement)
 			reasons = append(reasons, fmt.Sprintf("is %s old, at most %s allowed", ageText(age), ageText(allowed)))
 		}
 	}
+	if candidate.Unreadable != "" {
+		return append(reasons, candidate.Unreadable)
+	}
 	return append(reasons, j.conditionReasons(required, candidate)...)
 }
 

@@ -29,21 +29,30 @@ func timePath(uri string) []string {
 	return nil
 }
 
-// attestationTime returns the time by which the age of an attestation is judged: that of a trusted witness, or what
-// the predicate says of itself. It is zero where there is none. Whoever may push can have what a key signed long ago
-// witnessed once more, so that of a key's attestation the earlier of the two counts; a certificate lives for minutes.
-func attestationTime(attestation *Attestation, byKey bool, now time.Time) time.Time {
-	at := attestation.Time
+// Made returns when an attestation was made, by which its age is judged and the newest is found: the time of a trusted
+// witness, or what the predicate says of itself. It is zero where there is none. Whoever may push can have what a key
+// signed long ago witnessed once more, so that of a key's attestation the earlier of the two counts; a certificate lives
+// for minutes.
+func (a *Attestation) Made(byKey bool) time.Time {
+	at := a.Time
 	if at.IsZero() || byKey {
-		own := predicateTime(attestation.Predicate, timePath(attestation.PredicateType))
+		own := predicateTime(a.Predicate, timePath(a.PredicateType))
 		if at.IsZero() || (!own.IsZero() && own.Before(at)) {
 			at = own
 		}
 	}
-	if at.After(now.Add(maxClockSkew)) {
-		return time.Time{}
-	}
 	return at
+}
+
+// Ahead tells whether a time lies so far ahead of a judgement that it counts as none.
+func Ahead(at, now time.Time) bool { return at.After(now.Add(maxClockSkew)) }
+
+// attestationTime returns the time by which an attestation is judged; zero where there is none.
+func attestationTime(attestation *Attestation, byKey bool, now time.Time) time.Time {
+	if at := attestation.Made(byKey); !Ahead(at, now) {
+		return at
+	}
+	return time.Time{}
 }
 
 // predicateTime reads an RFC 3339 time at a path; zero where there is none.

@@ -35,6 +35,26 @@ func (r *Requirement) Project(predicateType string, predicate json.RawMessage) (
 	return p.out.Bytes(), nil
 }
 
+// ProjectTime returns the part of a predicate that says when it was made, for one whose other parts cannot be kept;
+// nothing where that cannot be read either.
+func ProjectTime(predicateType string, predicate json.RawMessage) json.RawMessage {
+	path := timePath(predicateType)
+	if len(path) == 0 || rawjson.Validate(predicate, maxPredicateDepth) != nil {
+		return nil
+	}
+	at := &need{}
+	inner := at
+	for _, key := range path {
+		inner = inner.field(key)
+	}
+	p := projection{}
+	p.value(predicate, []*need{at})
+	if p.overflow {
+		return nil
+	}
+	return p.out.Bytes()
+}
+
 // projection is written up to its bound.
 type projection struct {
 	out      bytes.Buffer
