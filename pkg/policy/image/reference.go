@@ -21,12 +21,12 @@ const (
 // The grammar of github.com/distribution/reference, for lower-case hosts. IPv6 hosts stand in brackets.
 var (
 	tagPattern        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
-	registryPattern   = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[a-f0-9:]+\])(?::[0-9]{1,5})?$`)
+	registryPattern   = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[a-f0-9:]+\])(?::[0-9]+)?$`)
 	repositoryPattern = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$`)
 )
 
-// Reference is an image reference in its one normal form: the registry in lower case and never
-// empty, Docker Hub as docker.io with the full repository, and a tag wherever there is no digest.
+// Reference is an image reference in its one normal form: the registry in lower case, without the
+// default port and never empty, Docker Hub as docker.io with the full repository, and a tag wherever there is no digest.
 type Reference struct {
 	// Registry is a host name or address with an optional port.
 	Registry string
@@ -60,6 +60,9 @@ func Parse(text string) (Reference, error) {
 	if !registryPattern.MatchString(ref.Registry) {
 		return Reference{}, fmt.Errorf("reading image reference %q: %q is not a registry host", text, ref.Registry)
 	}
+	if err := checkPort(ref.Registry); err != nil {
+		return Reference{}, fmt.Errorf("reading image reference %q: %w", text, err)
+	}
 	if ref.Registry != dockerHub && !isHost(ref.Registry) {
 		return Reference{}, fmt.Errorf("reading image reference %q: the registry %q is ambiguous, write it in lower case with a domain or a port", text, ref.Registry)
 	}
@@ -89,9 +92,7 @@ func splitName(name string) (registry, repository string) {
 	} else {
 		registry, repository = strings.ToLower(first), rest
 	}
-	if registry == dockerHubIndex || registry == dockerHubEndpoint {
-		registry = dockerHub
-	}
+	registry = normalHost(registry)
 	if registry == dockerHub && repository != "" && !strings.Contains(repository, "/") {
 		repository = dockerHubOfficial + repository
 	}

@@ -67,10 +67,16 @@ func (c *Client) WithoutMirrors() *Client {
 	return &direct
 }
 
-// isPlain tells whether plain HTTP is allowed to a host.
+// isPlain tells whether plain HTTP is allowed to a host with its port.
 func (c *Client) isPlain(host string) bool {
-	set := c.settings[host]
-	return set.PlainHTTP || (isLoopback(host) && set.roots == nil && !set.SkipTLSVerify)
+	set, found := c.settings[host]
+	if !found {
+		set = c.settings[strings.TrimSuffix(host, httpsPort)]
+	}
+	if set.PlainHTTP {
+		return set.asked == host
+	}
+	return isLoopback(host) && set.roots == nil && !set.SkipTLSVerify
 }
 
 func (c *Client) endpoint(host string) (*endpoint, error) {

@@ -30,7 +30,8 @@ type Configuration struct {
 
 // Registry is what one registry or mirror needs beyond its name.
 type Registry struct {
-	// Host of the registry with its port, as it stands in image references.
+	// Host of the registry with its port, as it stands in image references. Port 443 is the default one, so that
+	// a host with it and without it is one registry.
 	Host string `json:"host"`
 	// PlainHTTP says that it speaks HTTP without TLS.
 	PlainHTTP bool `json:"plainHTTP,omitempty"`
@@ -101,6 +102,8 @@ func parseConfiguration(content []byte, directory string) (*Configuration, error
 // settings is a Registry that was checked.
 type settings struct {
 	Registry
+	// asked is the host that is asked, with its port.
+	asked string
 	// roots are nil where the system's suffice.
 	roots   *x509.CertPool
 	mirrors []mirror
@@ -127,7 +130,7 @@ func compile(registries []Registry) (map[string]settings, error) {
 			continue
 		}
 		if _, found := all[host]; found {
-			report(i, "host", "%q stands here twice", registry.Host)
+			report(i, "host", "%q stands here twice (port 443 is the default)", registry.Host)
 		}
 		if registry.PlainHTTP && (registry.SkipTLSVerify || registry.CAFile != "" || registry.CAData != "") {
 			report(i, "plainHTTP", "plain HTTP has no certificate: it excludes skipTLSVerify, caFile and caData")
@@ -135,7 +138,11 @@ func compile(registries []Registry) (map[string]settings, error) {
 		if registry.SkipTLSVerify && (registry.CAFile != "" || registry.CAData != "") {
 			report(i, "skipTLSVerify", "it excludes caFile and caData, which would not be used")
 		}
-		compiled := settings{Registry: registry}
+		compiled := settings{Registry: registry, asked: host}
+		// Behind plain HTTP a host without a port is at port 80.
+		if registry.PlainHTTP && strings.HasSuffix(registry.Host, httpsPort) && !strings.HasSuffix(host, httpsPort) {
+			compiled.asked += httpsPort
+		}
 		if compiled.roots, err = roots(registry, func(field, message string) { report(i, field, "%s", message) }); err != nil {
 			problems = append(problems, err)
 		}
@@ -212,6 +219,9 @@ const (
 	dockerHub    = "docker.io"
 	dockerHubAPI = "index.docker.io"
 )
+
+// httpsPort is left out of the names of registries.
+const httpsPort = ":443"
 
 func apiHost(registry string) string {
 	if registry == dockerHub {

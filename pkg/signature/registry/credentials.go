@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -63,7 +64,7 @@ func (c *credentials) resolve(ctx context.Context, access Access, target name.Re
 			return nil, "", err
 		}
 		note = found.note
-		auth, err := authn.Resolve(ctx, found.keychain, target)
+		auth, err := lookUp(ctx, found.keychain, target)
 		if err == nil && auth != authn.Anonymous {
 			return auth, note, nil
 		}
@@ -71,11 +72,31 @@ func (c *credentials) resolve(ctx context.Context, access Access, target name.Re
 			return nil, "", nil
 		}
 	}
-	auth, err := authn.Resolve(ctx, c.own, target)
+	auth, err := lookUp(ctx, c.own, target)
 	if err != nil {
 		return nil, note, &credentialsError{err: err}
 	}
 	return auth, note, nil
+}
+
+// lookUp finds credentials that were stored for a host with the default port too: an image reference may
+// have had it when they were, and the kubelet goes by how it is written.
+func lookUp(ctx context.Context, keychain authn.Keychain, target name.Repository) (authn.Authenticator, error) {
+	auth, err := authn.Resolve(ctx, keychain, target)
+	host := target.RegistryStr()
+	if err != nil || auth != authn.Anonymous || hasPort(host) {
+		return auth, err
+	}
+	written, err := name.NewRegistry(host + httpsPort)
+	if err != nil {
+		return auth, nil
+	}
+	return authn.Resolve(ctx, keychain, written.Repo(target.RepositoryStr()))
+}
+
+func hasPort(host string) bool {
+	_, _, err := net.SplitHostPort(host)
+	return err == nil
 }
 
 // pulled reads the pull secrets, or remembers them.

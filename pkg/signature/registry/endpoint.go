@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -58,15 +59,16 @@ type endpoint struct {
 }
 
 func newEndpoint(c *Client, host string) (*endpoint, error) {
+	set := c.settings[host]
+	asked := cmp.Or(set.asked, host)
 	options := []name.Option{}
-	if c.isPlain(host) {
+	if c.isPlain(asked) {
 		options = append(options, name.Insecure)
 	}
-	registry, err := name.NewRegistry(host, options...)
+	registry, err := name.NewRegistry(asked, options...)
 	if err != nil {
 		return nil, fmt.Errorf("reading registry host %q: %w", host, err)
 	}
-	set := c.settings[host]
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
 	pool := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
