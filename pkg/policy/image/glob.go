@@ -14,22 +14,16 @@ type Glob struct {
 
 // ParseGlob reads a glob: "*" matches any text within one path segment, "**" across segments, every
 // other character itself. The whole name must match, so "registry.example.com/*" does not match
-// "registry.example.com.evil.org/web". The host is matched in lower case. A glob with an upper-case
-// letter, a tag or a digest could match nothing, which is an error and not a silent hole.
+// "registry.example.com.evil.org/web". The host is matched in its normal form, like that of a reference.
+// A glob that could match nothing is an error and not a silent hole.
 func ParseGlob(text string) (Glob, error) {
-	host, rest, found := strings.Cut(text, "/")
-	if !found && text != "**" {
-		return Glob{}, fmt.Errorf("reading image glob %q: it must begin with a registry, as in %q", text, "docker.io/library/*")
+	host, path, err := splitGlob(text)
+	if err != nil {
+		return Glob{}, fmt.Errorf("reading image glob %q: %w", text, err)
 	}
-	lowered := strings.ToLower(host)
-	if lowered == dockerHubIndex || lowered == dockerHubEndpoint {
-		lowered = dockerHub
-	}
-	if found {
-		lowered += "/" + rest
-	}
-	if strings.ContainsAny(rest, "@:") || rest != strings.ToLower(rest) || strings.ContainsAny(text, " \t\n") {
-		return Glob{}, fmt.Errorf("reading image glob %q: it matches a lower-case name without tag and digest", text)
+	lowered := host
+	if path != "" {
+		lowered += "/" + path
 	}
 	var expression strings.Builder
 	expression.WriteString(`^`)
