@@ -32,6 +32,25 @@ const (
 	Bundle Format = "bundle"
 )
 
+// Witness is who says when something was signed.
+type Witness string
+
+// The witnesses. Bundles have both by default, tags a time stamp alone: they have no place for an entry of Rekor 2.
+const (
+	LogAndStamp Witness = "log and stamp"
+	// LogAlone is an entry in Rekor 1, whose promise has a time, also in a Bundle.
+	LogAlone   Witness = "log alone"
+	StampAlone Witness = "stamp alone"
+)
+
+// Witness returns the default of a format.
+func (f Format) Witness() Witness {
+	if f == Tag {
+		return StampAlone
+	}
+	return LogAndStamp
+}
+
 // Key is a key pair as `cosign generate-key-pair` makes it.
 type Key struct {
 	// Private is the path of the encrypted private key; its password is empty.
@@ -49,11 +68,20 @@ type SignOptions struct {
 	// Cosign and Format default to V3 and Bundle.
 	Cosign Cosign
 	Format Format
-	// Logged has a key's signature timestamped and, as a Bundle, entered in Rekor; an Identity's always is.
+	// Logged has a key's signature witnessed; an Identity's always is.
 	Logged bool
-	// Late has the signature stamped a day late, by a timestamp authority that the trusted root trusts as
-	// well: after an Identity's certificate has expired.
+	// Witness defaults to that of the format.
+	Witness Witness
+	// Late has the signature witnessed a day late, by a timestamp authority or log that the trusted root trusts
+	// as well: after an Identity's certificate has expired.
 	Late bool
+}
+
+// EnteredInRekor1 tells whether the signature has a promise of Rekor 1, with a time.
+func (o SignOptions) EnteredInRekor1() bool {
+	o = o.withDefaults()
+	witnessed := o.Logged || o.Identity != nil
+	return witnessed && (o.Witness == LogAlone || o.Format == Tag && o.Witness == LogAndStamp)
 }
 
 // AttestOptions are SignOptions with a statement.
@@ -102,6 +130,9 @@ func (o SignOptions) withDefaults() SignOptions {
 	if o.Format == "" {
 		o.Format = Bundle
 	}
+	if o.Witness == "" {
+		o.Witness = o.Format.Witness()
+	}
 	return o
 }
 
@@ -121,14 +152,13 @@ func (s *Sigstore) signer(t testing.TB, o SignOptions) []string {
 	if o.Format == Bundle {
 		return append(args, s.bundleFlags(o, witnessed)...)
 	}
-	tsa := s.tsa
-	if o.Late {
-		tsa = s.lateTSA
+	logged := witnessed && o.Witness != StampAlone
+	args = append(args, "--new-bundle-format=false", "--use-signing-config=false", fmt.Sprintf("--tlog-upload=%t", logged))
+	if logged {
+		args = append(args, "--rekor-url", s.log1(o.Late))
 	}
-	// The format of tags knows Rekor version 1 only.
-	args = append(args, "--new-bundle-format=false", "--use-signing-config=false", "--tlog-upload=false")
-	if witnessed {
-		args = append(args, "--timestamp-server-url", tsa+"/api/v1/timestamp")
+	if witnessed && o.Witness != LogAlone {
+		args = append(args, "--timestamp-server-url", s.stamps(o.Late)+"/api/v1/timestamp")
 	}
 	if o.Identity != nil {
 		// Where it would look for the key of the certificate transparency log is the public instance.
@@ -144,7 +174,7 @@ func (s *Sigstore) bundleFlags(o SignOptions, witnessed bool) []string {
 	}
 	switch {
 	case witnessed:
-		return append(args, "--signing-config", s.online[witnesses{o.Cosign, o.Late}])
+		return append(args, "--signing-config", s.online[signing{o.Cosign, o.Witness, o.Late}])
 	case o.Cosign == V2:
 		return append(args, "--tlog-upload=false")
 	}
@@ -170,10 +200,10 @@ func (s *Sigstore) CosignVerifyAttestation(t testing.TB, o AttestOptions) error 
 func (s *Sigstore) verification(o SignOptions) []string {
 	args := []string{"--trusted-root", s.path("trusted-root.json"), fmt.Sprintf("--new-bundle-format=%t", o.Format == Bundle)}
 	witnessed := o.Logged || o.Identity != nil
-	if witnessed && (o.Cosign == V2 || o.Format == Tag) {
-		args = append(args, "--use-signed-timestamps") // no log says the time
+	if witnessed && o.Witness != LogAlone && (o.Cosign == V2 || o.Format == Tag) {
+		args = append(args, "--use-signed-timestamps")
 	}
-	if !witnessed || o.Format == Tag {
+	if !witnessed || o.Witness == StampAlone {
 		args = append(args, "--insecure-ignore-tlog")
 	}
 	switch {

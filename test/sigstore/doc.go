@@ -6,7 +6,6 @@
 // It verifies nothing: what is signed here is judged by pkg/signature, in the tests of this package
 // (build tag sigstore, because they need the programs) and in others.
 //
-// Two things are less than real: the certificate transparency log promises and keeps nothing, and there is
-// no Rekor of version 1, which cannot be run without a database server: what a log of that kind returns is
-// tested with synthesised material, beside the code that reads it.
+// One thing is less than real: the certificate transparency log promises and keeps nothing. And Rekor 1 keeps its
+// entries in Trillian's memory and not in a database.
 package sigstore

@@ -21,7 +21,7 @@ import (
 	"github.com/digitorus/timestamp"
 )
 
-// late is by how much the late timestamp authority's clock is ahead: far more than the ten minutes for
+// late is by how much the clocks of the late timestamp authority and of the late log are ahead: far more than the ten minutes for
 // which Fulcio's certificates are valid.
 const late = 24 * time.Hour
 

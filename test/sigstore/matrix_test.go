@@ -3,7 +3,7 @@
 package sigstore_test
 
 import (
-	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +19,7 @@ import (
 // says which image is asked about, by which policy and when.
 type cell struct {
 	// authority that the policy trusts.
-	authority func(*world, sigstore.Format) v1alpha1.Authority
+	authority func(*world, sigstore.Witness) v1alpha1.Authority
 	// image that is asked about; the one that was signed where it is nil.
 	image func(specimen) image.Reference
 	// later is how long after the signing the question is asked.
@@ -62,8 +62,12 @@ func keyCells() map[string]cell {
 	}
 }
 
-func keylessCells() map[string]cell {
+func keylessCells(options sigstore.SignOptions) map[string]cell {
 	const notThen = "its certificate is not by a trusted authority, or was not valid when it was signed"
+	late := notThen
+	if options.EnteredInRekor1() {
+		late = "integrated time outside certificate validity"
+	}
 	return map[string]cell{
 		"right":               {authority: trustedWorkflow},
 		"wrong key":           {authority: foreignKey, want: both("signed by another key")},
@@ -71,74 +75,79 @@ func keylessCells() map[string]cell {
 		"wrong branch":        {authority: otherBranch, want: both(`"refs/heads/main" of SourceRepositoryRef, which is not trusted`)},
 		"wrong issuer":        {authority: otherIssuer, want: both("who is not trusted")},
 		"expired authority":   {authority: expiredAuthority, want: both(notThen)},
-		"expired certificate": {authority: trustedWorkflow, image: signedLate, want: both(notThen)},
+		"expired certificate": {authority: trustedWorkflow, image: signedLate, want: both(late)},
 		"two days later":      {authority: trustedWorkflow, later: 2 * maxAge, want: tooOld()},
 		"transplanted":        {authority: trustedWorkflow, image: transplanted, want: both("is for another image")},
 		"tampered":            {authority: trustedWorkflow, image: forged, want: both("its signature is not by the key of its certificate")},
 	}
 }
 
-// wronglyStamped are the cells of the one thing that cosign attaches and cannot verify itself, see
-// testCosign3StampsWhatItDoesNotVerify: without a trusted time no certificate counts.
-func wronglyStamped(cells map[string]cell) map[string]cell {
-	changed := maps.Clone(cells)
-	for _, name := range []string{"right", "expired certificate", "two days later", "transplanted"} {
-		cell := changed[name] // the others show before anybody asks for the time
-		cell.want = both("it has no trusted time stamp")
-		changed[name] = cell
-	}
-	return changed
-}
-
 // tooOld is for attestations alone: a signature by what was valid then counts for good.
 func tooOld() map[subject]string { return map[subject]string{attestations: "old, at most 24h allowed"} }
 
-// testMatrix asks Rune about everything that both versions of cosign can attach to an image.
-func (w *world) testMatrix(t *testing.T) {
-	registries := map[string]*sigstore.Registry{
-		"referrers API": sigstore.RegistryWithReferrers(t), "no referrers API": w.sigstore.RegistryWithoutReferrers(t),
-	}
-	signers := map[string]struct {
-		options sigstore.SignOptions
-		cells   map[string]cell
-	}{
-		"key":     {sigstore.SignOptions{Key: w.trusted}, keyCells()},
-		"keyless": {sigstore.SignOptions{Identity: &w.workflow}, keylessCells()},
-	}
-	for registryName, registry := range registries {
-		for _, cosign := range []sigstore.Cosign{sigstore.V2, sigstore.V3} {
-			for _, format := range []sigstore.Format{sigstore.Tag, sigstore.Bundle} {
-				for signerName, signer := range signers {
-					for _, about := range []subject{signatures, attestations} {
-						group := strings.Join([]string{registryName, "cosign " + string(cosign), string(format), signerName, string(about)}, "/")
-						t.Run(group, func(t *testing.T) {
-							t.Parallel()
-							options := signer.options
-							options.Cosign, options.Format = cosign, format
-							cells := signer.cells
-							if cosign == sigstore.V3 && format == sigstore.Tag && signerName == "keyless" && about == attestations {
-								cells = wronglyStamped(cells)
-							}
-							w.askAll(t, w.newSpecimen(t, registry, options, about), about, format, cells)
-						})
-					}
+// group is one kind of thing that cosign attaches to an image.
+type group struct {
+	signer, registry string
+	about            subject
+	options          sigstore.SignOptions
+	cells            map[string]cell
+}
+
+// String names the group as a test.
+func (g group) String() string {
+	return strings.Join([]string{g.registry, "cosign " + string(g.options.Cosign), string(g.options.Format), g.signer, string(g.about)}, "/")
+}
+
+// unwitnessed is what cosign attaches and does not verify itself: see testCosign3StampsWhatItDoesNotVerify.
+func (g group) unwitnessed() bool {
+	return g.options.Cosign == sigstore.V3 && g.options.Format == sigstore.Tag && g.about == attestations &&
+		g.options.Identity != nil && g.options.Witness != sigstore.LogAlone
+}
+
+// groups are all that both versions of cosign can attach to an image and verify themselves.
+func (w *world) groups(registry string) []group {
+	var all []group
+	for _, cosign := range []sigstore.Cosign{sigstore.V2, sigstore.V3} {
+		for _, format := range []sigstore.Format{sigstore.Tag, sigstore.Bundle} {
+			for _, about := range []subject{signatures, attestations} {
+				options := sigstore.SignOptions{Cosign: cosign, Format: format, Key: w.trusted, Witness: format.Witness()}
+				all = append(all, group{"key", registry, about, options, keyCells()})
+				options.Key, options.Identity = nil, &w.workflow
+				for _, witness := range []sigstore.Witness{sigstore.LogAndStamp, sigstore.LogAlone, sigstore.StampAlone} {
+					options.Witness = witness
+					all = append(all, group{"keyless, " + string(witness), registry, about, options, keylessCells(options)})
 				}
 			}
+		}
+	}
+	return slices.DeleteFunc(all, group.unwitnessed)
+}
+
+// testMatrix asks Rune about everything that both versions of cosign can attach to an image.
+func (w *world) testMatrix(t *testing.T) {
+	for name, registry := range map[string]*sigstore.Registry{
+		"referrers API": sigstore.RegistryWithReferrers(t), "no referrers API": w.sigstore.RegistryWithoutReferrers(t),
+	} {
+		for _, group := range w.groups(name) {
+			t.Run(group.String(), func(t *testing.T) {
+				t.Parallel()
+				w.askAll(t, w.newSpecimen(t, registry, group.options, group.about), group)
+			})
 		}
 	}
 }
 
 // askAll runs the cells of one group.
-func (w *world) askAll(t *testing.T, s specimen, about subject, format sigstore.Format, cells map[string]cell) {
-	for name, cell := range cells {
+func (w *world) askAll(t *testing.T, s specimen, group group) {
+	for name, cell := range group.cells {
 		t.Run(name, func(t *testing.T) {
 			asked := s.signed
 			if cell.image != nil {
 				asked = cell.image(s)
 			}
-			policy := policyOf(about, cell.authority(w, format))
+			policy := policyOf(group.about, cell.authority(w, group.options.Witness))
 			finding := w.ask(t, asked, policy, time.Now().Add(cell.later))
-			expect(t, finding, cell.want[about])
+			expect(t, finding, cell.want[group.about])
 		})
 	}
 }

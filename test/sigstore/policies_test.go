@@ -4,6 +4,7 @@ package sigstore_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func (w *world) testEveryEntryOfALogCounts(t *testing.T) {
 			w.sigstore.Sign(t, options)
 			w.sigstore.Attest(t, sigstore.AttestOptions{SignOptions: options, PredicateType: "vuln", Predicate: scan("LOW")})
 		}
-		first, second := w.identity(older, sigstore.Bundle), w.identity(newer, sigstore.Bundle)
+		first, second := w.identity(older, sigstore.LogAndStamp), w.identity(newer, sigstore.LogAndStamp)
 		first.Name, second.Name = "cosign 2", "cosign 3"
 		policy := policyOf(attestations, first)
 		policy.Spec.Require, policy.Spec.Authorities = v1alpha1.RequireAll, append(policy.Spec.Authorities, second)
@@ -61,7 +62,7 @@ func (w *world) testAStatementIsNoSignature(t *testing.T) {
 					t.Run(string(cosign)+"/"+string(format)+"/"+signer, func(t *testing.T) {
 						authority := keyOf(w.trusted)
 						if options.Identity != nil {
-							authority = w.identity(w.workflow, format)
+							authority = w.identity(w.workflow, format.Witness())
 						}
 						options.Cosign, options.Format = cosign, format
 						options.Image = registry.Push(t, repository, "attested")
@@ -87,6 +88,7 @@ func (w *world) testWitnesses(t *testing.T) {
 	}
 	bare, logged := signed(sigstore.SignOptions{Key: w.trusted}), signed(sigstore.SignOptions{Key: w.trusted, Logged: true})
 	stamped := signed(sigstore.SignOptions{Key: w.trusted, Logged: true, Format: sigstore.Tag})
+	entered := signed(sigstore.SignOptions{Key: w.trusted, Logged: true, Cosign: sigstore.V2, Format: sigstore.Tag, Witness: sigstore.LogAlone})
 	keyless := signed(sigstore.SignOptions{Identity: &w.workflow})
 	person := w.sigstore.Person("jane@example.com")
 	mailed := signed(sigstore.SignOptions{Identity: &person})
@@ -97,9 +99,9 @@ func (w *world) testWitnesses(t *testing.T) {
 		return authority
 	}
 	required, ignored := v1alpha1.PresenceRequired, v1alpha1.PresenceIgnored
-	otherLog := w.identity(w.workflow, sigstore.Bundle)
+	otherLog := w.identity(w.workflow, sigstore.LogAndStamp)
 	otherLog.TrustRoot.Data = string(w.sigstore.TrustedRootOf(t, sigstore.Trust{OtherCertificateLog: true}))
-	endedStamps := w.identity(w.workflow, sigstore.Bundle)
+	endedStamps := w.identity(w.workflow, sigstore.LogAndStamp)
 	endedStamps.TrustRoot.Data = string(w.sigstore.TrustedRootOf(t, sigstore.Trust{TimestampAuthorityEnd: time.Now().Add(-time.Hour)}))
 	jane := v1alpha1.Authority{
 		Name: "jane", TrustRoot: otherLog.TrustRoot.DeepCopy(), TransparencyLog: required, Timestamps: required,
@@ -120,6 +122,8 @@ func (w *world) testWitnesses(t *testing.T) {
 		"a stamp, where there is none":                              {bare, witnessed(ignored, required), "it has no time stamp"},
 		"a stamp beside a tag":                                      {stamped, witnessed(ignored, required), ""},
 		"an entry in the log, beside a tag with a stamp":            {stamped, witnessed(required, ignored), "no trusted transparency log knows it"},
+		"an entry in the log, beside a tag":                         {entered, witnessed(required, ignored), ""},
+		"a stamp, beside a tag with an entry in the log":            {entered, witnessed(ignored, required), "it has no time stamp"},
 		"a certificate that another log promised":                   {keyless, otherLog, "no trusted log promised its certificate"},
 		"a stamp by an authority whose time had ended":              {keyless, endedStamps, "it has no trusted time stamp"},
 		"an e-mail address that a regular expression describes":     {mailed, jane, ""},
@@ -129,6 +133,30 @@ func (w *world) testWitnesses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			expect(t, w.ask(t, tt.image, policyOf(signatures, tt.authority), time.Now()), tt.want)
 		})
+	}
+}
+
+// testOneWitnessIsNotTheOther: a certificate's signature before one witness satisfies no policy that wants the other one.
+func (w *world) testOneWitnessIsNotTheOther(t *testing.T) {
+	registry := sigstore.RegistryWithReferrers(t)
+	reasons := map[sigstore.Witness]string{
+		sigstore.StampAlone: "it has no time stamp", sigstore.LogAlone: "no trusted transparency log knows it",
+	}
+	other := map[sigstore.Witness]sigstore.Witness{sigstore.LogAlone: sigstore.StampAlone, sigstore.StampAlone: sigstore.LogAlone}
+	for _, cosign := range []sigstore.Cosign{sigstore.V2, sigstore.V3} {
+		for _, format := range []sigstore.Format{sigstore.Tag, sigstore.Bundle} {
+			for there, missing := range other {
+				t.Run(strings.Join([]string{string(cosign), string(format), string(there)}, "/"), func(t *testing.T) {
+					options := sigstore.SignOptions{
+						Image: registry.Push(t, repository, "v1"), Identity: &w.workflow, Cosign: cosign, Format: format, Witness: there,
+					}
+					w.sigstore.Sign(t, options)
+					for asked, want := range map[sigstore.Witness]string{there: "", missing: reasons[missing], sigstore.LogAndStamp: reasons[missing]} {
+						expect(t, w.ask(t, options.Image, policyOf(signatures, w.identity(w.workflow, asked)), time.Now()), want)
+					}
+				})
+			}
+		}
 	}
 }
 

@@ -43,7 +43,7 @@ func (w *world) testRequests(t *testing.T) {
 				}
 				authority := keyOf(w.trusted)
 				if tt.signer.Identity != nil {
-					authority = trustedWorkflow(w, sigstore.Bundle)
+					authority = trustedWorkflow(w, sigstore.LogAndStamp)
 				}
 				policy := policyOf(signatures, authority)
 				policy.Spec.Formats = []v1alpha1.SignatureFormat{tt.format}

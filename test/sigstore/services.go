@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"testing"
+	"time"
 )
 
 // The names of the logs in their checkpoints. A bundle is verified against the log of the trusted root
@@ -14,6 +15,9 @@ import (
 const (
 	rekorOrigin     = "rekor.sigstore.test"
 	dsseRekorOrigin = "rekor-dsse.sigstore.test"
+	// Those of version 1 are known by their keys.
+	rekor1Origin     = "rekor1.sigstore.test"
+	lateRekor1Origin = "late-rekor1.sigstore.test"
 )
 
 // The names of the certificate transparency logs: that of Fulcio, and one that it does not use.
@@ -72,6 +76,20 @@ func (s *Sigstore) startRekor(t testing.TB, program, origin string) string {
 				"--http-metrics-port=" + port(), "--hostname=" + origin, "--storage-dir=" + storage, "--signer-filepath=" + signer,
 				// A signature waits for its entry to be in a published tree: keep that short.
 				"--batch-max-age=10ms", "--checkpoint-interval=100ms",
+			}
+		},
+	}.start(t)
+}
+
+// startRekor1 starts a transparency log of version 1 in memory, with a key of its own and a clock that is ahead.
+func (s *Sigstore) startRekor1(t testing.TB, origin string, ahead time.Duration) string {
+	t.Helper()
+	s.newLogKey(t, origin)
+	return server{
+		name: origin, program: tool(t, "rekor1"), ready: "/api/v1/log",
+		args: func(port func() string) []string {
+			return []string{
+				"--host=127.0.0.1", "--port=" + port(), "--hostname=" + origin, "--signer=" + s.path(origin+".key"), "--ahead=" + ahead.String(),
 			}
 		},
 	}.start(t)

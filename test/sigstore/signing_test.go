@@ -15,6 +15,7 @@ func TestSigning(t *testing.T) {
 		"every entry of a log counts":      w.testEveryEntryOfALogCounts,
 		"a statement is no signature":      w.testAStatementIsNoSignature,
 		"witnesses that a policy requires": w.testWitnesses,
+		"one witness is not the other":     w.testOneWitnessIsNotTheOther,
 		"formats add up":                   w.testFormatsAddUp,
 		"conditions over what is attested": w.testConditions,
 		"requests to a registry":           w.testRequests,

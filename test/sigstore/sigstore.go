@@ -12,11 +12,12 @@ import (
 // Sigstore is a running Sigstore and what signs with it.
 type Sigstore struct {
 	issuer *issuer
-	// fulcio, tsa, lateTSA, rekor and dsseRekor are URLs. rekor takes hashedrekord entries only, dsseRekor
-	// also dsse.
-	fulcio, tsa, lateTSA, rekor, dsseRekor string
-	programs                               map[Cosign]string
-	registry                               string
+	// fulcio, tsa and the others are URLs. rekor takes hashedrekord entries only, dsseRekor also dsse; both are of
+	// version 2, rekor1 and lateRekor1 of version 1.
+	fulcio, tsa, lateTSA, rekor, dsseRekor, rekor1, lateRekor1 string
+
+	programs map[Cosign]string
+	registry string
 	// dir holds keys, trusted roots and signing configurations, and is cosign's home.
 	dir string
 	// trust is what trusted roots are made of.
@@ -25,11 +26,11 @@ type Sigstore struct {
 	trustedRoot []byte
 	// online are the paths of signing configurations by what they differ in, offline is that of one without
 	// a log and timestamps.
-	online  map[witnesses]string
+	online  map[signing]string
 	offline string
 }
 
-// Start starts Fulcio, a timestamp authority, two Rekors and an issuer, and ends them with the test. The
+// Start starts Fulcio, timestamp authorities, Rekors and an issuer, and ends them with the test. The
 // programs are built by runecluster if need be, once, which takes minutes.
 func Start(t testing.TB) *Sigstore {
 	t.Helper()
@@ -42,6 +43,7 @@ func Start(t testing.TB) *Sigstore {
 	s.tsa, s.lateTSA = startTimestampAuthority(t), s.startLateAuthority(t)
 	s.rekor = s.startRekor(t, "rekor-server", rekorOrigin)
 	s.dsseRekor = s.startRekor(t, "rekor-server-dsse", dsseRekorOrigin)
+	s.rekor1, s.lateRekor1 = s.startRekor1(t, rekor1Origin, 0), s.startRekor1(t, lateRekor1Origin, late)
 	s.gatherTrust(t)
 	s.trustedRoot = s.makeTrustedRoot(t, s.path("trusted-root.json"), Trust{})
 	s.makeSigningConfigs(t)

@@ -64,7 +64,9 @@ func (s *Sigstore) makeTrustedRoot(t testing.TB, out string, trust Trust) []byte
 		"--tsa", service(s.lateTSA+"/api/v1/timestamp", time.Time{}, "certificate-chain="+s.path("late-tsa.pem")),
 		"--ctfe", service("https://"+certificateLog, time.Time{}, "public-key="+s.path(certificateLog+".pub")),
 		"--rekor", service("https://"+rekorOrigin, time.Time{}, "public-key="+s.path(rekorOrigin+".pub"), "origin="+rekorOrigin),
-		"--rekor", service("https://"+dsseRekorOrigin, time.Time{}, "public-key="+s.path(dsseRekorOrigin+".pub"), "origin="+dsseRekorOrigin))
+		"--rekor", service("https://"+dsseRekorOrigin, time.Time{}, "public-key="+s.path(dsseRekorOrigin+".pub"), "origin="+dsseRekorOrigin),
+		"--rekor", service("https://"+rekor1Origin, time.Time{}, "public-key="+s.path(rekor1Origin+".pub")),
+		"--rekor", service("https://"+lateRekor1Origin, time.Time{}, "public-key="+s.path(lateRekor1Origin+".pub")))
 	root, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatalf("reading the trusted root: %v", err)
@@ -81,10 +83,11 @@ func service(url string, ended time.Time, more ...string) string {
 	return strings.Join(fields, ",")
 }
 
-// witnesses are what one signing configuration differs from another in.
-type witnesses struct {
-	cosign Cosign
-	late   bool
+// signing is what one signing configuration differs from another in.
+type signing struct {
+	cosign  Cosign
+	witness Witness
+	late    bool
 }
 
 // makeSigningConfigs writes what tells cosign where to sign.
@@ -95,16 +98,48 @@ func (s *Sigstore) makeSigningConfigs(t testing.TB) {
 		s.cosign(t, V3, append([]string{"signing-config", "create", "--out", out}, services...)...)
 		return out
 	}
+	s.offline = create("signing-config-offline.json")
+	s.online = map[signing]string{}
+	for _, cosign := range []Cosign{V2, V3} {
+		for _, witness := range []Witness{LogAndStamp, LogAlone, StampAlone} {
+			for _, late := range []bool{false, true} {
+				name := fmt.Sprintf("signing-config-%s-%s-%t.json", cosign, witness, late)
+				s.online[signing{cosign, witness, late}] = create(name, s.servicesOf(signing{cosign, witness, late})...)
+			}
+		}
+	}
+}
+
+// servicesOf names the services that a signature needs. Rekor 2 says no time, so that it is no witness alone.
+func (s *Sigstore) servicesOf(o signing) []string {
 	describe := func(url, version string) string {
 		return service(url, time.Time{}, "api-version="+version, "operator=sigstore.test")
 	}
-	s.offline = create("signing-config-offline.json")
-	s.online = map[witnesses]string{}
-	for cosign, rekor := range map[Cosign]string{V2: s.dsseRekor, V3: s.rekor} {
-		for late, tsa := range map[bool]string{false: s.tsa, true: s.lateTSA} {
-			s.online[witnesses{cosign, late}] = create(fmt.Sprintf("signing-config-%s-%t.json", cosign, late),
-				"--fulcio", describe(s.fulcio, "1"), "--tsa", describe(tsa+"/api/v1/timestamp", "1"), "--tsa-config", "EXACT:1",
-				"--rekor", describe(rekor, "2"), "--rekor-config", "EXACT:1")
-		}
+	flags := []string{"--fulcio", describe(s.fulcio, "1")}
+	if o.witness != LogAlone {
+		flags = append(flags, "--tsa", describe(s.stamps(o.late)+"/api/v1/timestamp", "1"), "--tsa-config", "EXACT:1")
 	}
+	switch rekor := map[Cosign]string{V2: s.dsseRekor, V3: s.rekor}[o.cosign]; o.witness {
+	case LogAlone:
+		flags = append(flags, "--rekor", describe(s.log1(o.late), "1"), "--rekor-config", "EXACT:1")
+	case LogAndStamp:
+		flags = append(flags, "--rekor", describe(rekor, "2"), "--rekor-config", "EXACT:1")
+	}
+	return flags
+}
+
+// stamps returns the timestamp authority.
+func (s *Sigstore) stamps(late bool) string {
+	if late {
+		return s.lateTSA
+	}
+	return s.tsa
+}
+
+// log1 returns the log of version 1.
+func (s *Sigstore) log1(late bool) string {
+	if late {
+		return s.lateRekor1
+	}
+	return s.rekor1
 }

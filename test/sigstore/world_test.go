@@ -97,11 +97,11 @@ func scan(severity string) map[string]any {
 
 // The authorities of the cells.
 
-func trustedKey(w *world, _ sigstore.Format) v1alpha1.Authority { return keyOf(w.trusted) }
+func trustedKey(w *world, _ sigstore.Witness) v1alpha1.Authority { return keyOf(w.trusted) }
 
-func foreignKey(w *world, _ sigstore.Format) v1alpha1.Authority { return keyOf(w.foreign) }
+func foreignKey(w *world, _ sigstore.Witness) v1alpha1.Authority { return keyOf(w.foreign) }
 
-func expiredKey(w *world, _ sigstore.Format) v1alpha1.Authority {
+func expiredKey(w *world, _ sigstore.Witness) v1alpha1.Authority {
 	authority := keyOf(w.trusted)
 	authority.Key.NotAfter = &metav1.Time{Time: time.Now().Add(-time.Minute)}
 	return authority
@@ -111,34 +111,33 @@ func keyOf(key *sigstore.Key) v1alpha1.Authority {
 	return v1alpha1.Authority{Name: "release", Key: &v1alpha1.KeyAuthority{Data: string(key.Public)}}
 }
 
-func trustedWorkflow(w *world, format sigstore.Format) v1alpha1.Authority {
-	return w.identity(w.workflow, format)
+func trustedWorkflow(w *world, witness sigstore.Witness) v1alpha1.Authority {
+	return w.identity(w.workflow, witness)
 }
 
-func otherRepository(w *world, format sigstore.Format) v1alpha1.Authority {
-	return w.identity(w.sigstore.Workflow("acme/other", "refs/heads/main"), format)
+func otherRepository(w *world, witness sigstore.Witness) v1alpha1.Authority {
+	return w.identity(w.sigstore.Workflow("acme/other", "refs/heads/main"), witness)
 }
 
 // otherBranch differs in what the certificate's extension says only.
-func otherBranch(w *world, format sigstore.Format) v1alpha1.Authority {
+func otherBranch(w *world, witness sigstore.Witness) v1alpha1.Authority {
 	other := w.workflow
 	other.SourceRef = "refs/heads/develop"
-	return w.identity(other, format)
+	return w.identity(other, witness)
 }
 
-func otherIssuer(w *world, format sigstore.Format) v1alpha1.Authority {
-	return w.identity(w.sigstore.OtherWorkflow("acme/web", "refs/heads/main"), format)
+func otherIssuer(w *world, witness sigstore.Witness) v1alpha1.Authority {
+	return w.identity(w.sigstore.OtherWorkflow("acme/web", "refs/heads/main"), witness)
 }
 
-func expiredAuthority(w *world, format sigstore.Format) v1alpha1.Authority {
-	authority := w.identity(w.workflow, format)
+func expiredAuthority(w *world, witness sigstore.Witness) v1alpha1.Authority {
+	authority := w.identity(w.workflow, witness)
 	authority.TrustRoot.Data = string(w.endedRoot)
 	return authority
 }
 
-// identity trusts who a certificate names. Rekor of version 2 has no place in the format of tags, so the
-// trusted time of such a signature is its stamp alone.
-func (w *world) identity(who sigstore.Identity, format sigstore.Format) v1alpha1.Authority {
+// identity trusts who a certificate names, and asks for the witnesses.
+func (w *world) identity(who sigstore.Identity, witness sigstore.Witness) v1alpha1.Authority {
 	authority := v1alpha1.Authority{
 		Name: "release",
 		Keyless: &v1alpha1.KeylessAuthority{Identities: []v1alpha1.CertificateIdentity{{
@@ -152,8 +151,12 @@ func (w *world) identity(who sigstore.Identity, format sigstore.Format) v1alpha1
 		TrustRoot:       &v1alpha1.TrustRoot{Data: string(w.sigstore.TrustedRoot())},
 		TransparencyLog: v1alpha1.PresenceRequired, Timestamps: v1alpha1.PresenceRequired,
 	}
-	if format == sigstore.Tag {
+	switch witness {
+	case sigstore.StampAlone:
 		authority.TransparencyLog = v1alpha1.PresenceIgnored
+	case sigstore.LogAlone:
+		authority.Timestamps = v1alpha1.PresenceIgnored
+	case sigstore.LogAndStamp:
 	}
 	return authority
 }
