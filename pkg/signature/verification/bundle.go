@@ -27,55 +27,62 @@ const (
 	maxHinted = 1 << 20
 )
 
-// kindOf tells from a referrer's descriptor whether it is a bundle of one of the wanted predicate types. It may be
-// wrong both ways, so that it only decides what is fetched. That it is a signature is what cosign 2 says of every
-// attestation that it makes by a signing configuration, so that means nothing.
-func kindOf(d registry.Descriptor, wanted func(string) bool) (certain, possible bool) {
+// kind of a referrer, as far as its descriptor tells.
+type kind struct {
+	// hint is the predicate type that it says; empty where it says none.
+	hint string
+	// certain tells that it says that it is a bundle.
+	certain bool
+}
+
+// unhinted is how many kinds there are beside those of the wanted predicate types: signatures that nobody asks for,
+// bundles that say no type, and what says nothing at all.
+const unhinted = 3
+
+// kindOf tells from a referrer's descriptor whether it may be a bundle of one of the wanted predicate types. It may be
+// wrong both ways, so that it only decides what is fetched.
+func kindOf(d registry.Descriptor, wanted func(string) bool) (of kind, possible bool) {
 	hint := d.Annotations[annotationBundlePredicate]
-	if hint != "" && hint != signaturePredicate && !wanted(hint) {
-		return false, false
+	if !saysNothing(hint) && !wanted(hint) {
+		return kind{}, false
 	}
 	if strings.HasPrefix(d.ArtifactType, bundleType) {
-		return true, true
+		return kind{hint: hint, certain: true}, true
 	}
 	// Registries that report the type of the configuration call cosign's bundles empty. The annotation tells them
 	// from the many others that such a registry calls so.
 	untyped := d.ArtifactType == "" || d.ArtifactType == emptyType
-	return untyped && hint != "", untyped
+	return kind{hint: hint, certain: hint != ""}, untyped
 }
 
-// choice keeps the referrers that may be bundles, a bounded number of each kind, so that ones of no type do not crowd
-// out those that say what they are.
+// choice keeps the referrers that may be bundles, a bounded number of each kind, so that none crowds out another.
 type choice struct {
-	wanted  func(string) bool
-	certain map[string]bool
-	others  map[string]bool
-	// more is true if there were more than are kept.
-	more bool
+	wanted func(string) bool
+	kinds  map[string]kind
+	count  map[kind]int
+	// more are the kinds of which there were more than are kept.
+	more map[kind]bool
 }
 
 func newChoice(wanted func(string) bool) *choice {
-	return &choice{wanted: wanted, certain: map[string]bool{}, others: map[string]bool{}}
+	return &choice{wanted: wanted, kinds: map[string]kind{}, count: map[kind]int{}, more: map[kind]bool{}}
 }
 
 // keep gives the same answer if it is asked again, as it is where a registry is.
 func (c *choice) keep(d registry.Descriptor) bool {
-	certain, possible := kindOf(d, c.wanted)
+	of, possible := kindOf(d, c.wanted)
 	if !possible {
 		return false
 	}
-	kind := c.others
-	if certain {
-		kind = c.certain
-	}
-	if kind[d.Digest] {
+	if _, again := c.kinds[d.Digest]; again {
 		return true
 	}
-	if len(kind) == maxReferrers {
-		c.more = true
+	if c.count[of] == maxReferrers {
+		c.more[of] = true
 		return false
 	}
-	kind[d.Digest] = true
+	c.count[of]++
+	c.kinds[d.Digest] = of
 	return true
 }
 

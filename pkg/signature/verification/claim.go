@@ -14,8 +14,6 @@ const (
 	signaturePredicate = "https://sigstore.dev/cosign/sign/v1"
 	// statementPayload is the DSSE payload type of statements.
 	statementPayload = "application/vnd.in-toto+json"
-	// maxSubjects of one statement.
-	maxSubjects = 1024
 )
 
 // errOtherImage says that something was signed by the right one, and copied from another image.
@@ -77,9 +75,6 @@ func readStatement(raw []byte, digest string) (claim, error) {
 	}
 	if statement.PredicateType == "" {
 		return read, errors.New("its statement has no predicateType")
-	}
-	if len(statement.Subject) > maxSubjects {
-		return read, fmt.Errorf("its statement has more than %d subjects", maxSubjects)
 	}
 	algorithm, value, _ := strings.Cut(digest, ":")
 	for _, subject := range statement.Subject {

@@ -12,8 +12,12 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/signature/registry"
 )
 
-// atOnce is how many signatures of one place are fetched at one time.
-const atOnce = 4
+// signaturesAtOnce is how many signatures of one place are fetched at one time: one may be enough. attestationsAtOnce
+// is how many where all must be looked at.
+const (
+	signaturesAtOnce   = 4
+	attestationsAtOnce = 8
+)
 
 // Collect returns what was verified of a digest by the authorities of a policy. It looks no further than the policy
 // needs: where no attestations are asked, and what was verified satisfies it in all its environments, the rest is left.
@@ -28,7 +32,7 @@ func (v *Verifier) Collect(ctx context.Context, access image.Access, ref image.R
 	defer cancel()
 	c := &collection{
 		verifier: v, cancel: cancel, access: registry.Access(access), ref: ref,
-		requirement: requirement, authorities: authorities.list, wanted: map[string]bool{},
+		requirement: requirement, authorities: authorities.list, wanted: map[string]bool{}, left: map[string][]proof.Rejection{},
 	}
 	c.evidence.Digest, c.evidence.CollectedAt = ref.Digest, v.now().UTC()
 	for _, predicateType := range requirement.PredicateTypes() {
@@ -59,10 +63,22 @@ type collection struct {
 	evidence proof.Evidence
 	rejected rejections
 	unread   []error
+	// hidden tells that an attestation may be among what could not be read.
+	hidden bool
+	// left says by predicate type why its attestations do not count.
+	left map[string][]proof.Rejection
 	// large is how many bytes of large content were read.
 	large int64
 	// enough is true once nothing more is needed.
 	enough bool
+}
+
+// atOnce is how many are fetched at one time.
+func (c *collection) atOnce() int {
+	if c.attestations {
+		return attestationsAtOnce
+	}
+	return signaturesAtOnce
 }
 
 func (c *collection) isWanted(predicateType string) bool { return c.wanted[predicateType] }
@@ -88,7 +104,10 @@ func (c *collection) lookEverywhere(ctx context.Context) {
 func (c *collection) result(ctx context.Context) (proof.Evidence, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.unread) > 0 && !c.satisfied() {
+	c.dropIncomplete()
+	tidy(c, c.verifier.now())
+	// Of attestations the newest counts, which may be what could not be read.
+	if len(c.unread) > 0 && (c.hidden || !c.satisfied()) {
 		return proof.Evidence{}, errors.Join(distinct(c.unread)...)
 	}
 	// “Unsigned” and “does not exist” are mended in different ways.
@@ -98,7 +117,6 @@ func (c *collection) result(ctx context.Context) (proof.Evidence, error) {
 		}
 	}
 	c.evidence.Rejected = c.rejected.list()
-	tidy(&c.evidence, c.authorities)
 	return c.evidence, nil
 }
 
@@ -165,17 +183,16 @@ func (c *collection) accept(said claim, signatures []proof.Signature, rejected p
 			c.cancel()
 		}
 	case !said.isSignature() && c.isWanted(said.predicateType):
+		unreadable := ""
 		predicate, err := c.requirement.Project(said.predicateType, said.predicate)
 		if err != nil {
-			rejected.Reason = err.Error()
-			c.reject(rejected)
-			return
+			predicate, unreadable = proof.ProjectTime(said.predicateType, said.predicate), oneLine(err.Error(), maxReason)
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, signature := range signatures {
 			c.evidence.Attestations = append(c.evidence.Attestations, proof.Attestation{
-				Signature: signature, PredicateType: said.predicateType, Predicate: predicate,
+				Signature: signature, PredicateType: said.predicateType, Predicate: predicate, Unreadable: unreadable,
 			})
 		}
 	case said.isSignature():
@@ -193,23 +210,21 @@ func (c *collection) reject(r proof.Rejection) {
 	c.rejected.add(r)
 }
 
-// miss takes something that could not be fetched. It returns true where that is the content's own fault.
-func (c *collection) miss(format v1alpha1.SignatureFormat, err error) {
-	reason := ""
-	switch {
-	case errors.Is(err, image.ErrNotExist):
-		reason = "its content does not exist"
-	case errors.Is(err, registry.ErrTooLarge):
-		reason = "it is too large to be read"
+// miss takes something that could not be fetched.
+func (c *collection) miss(from place, err error) {
+	if isTooLarge(err) {
+		c.leaveContent(from, whyTooLarge(err))
+		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.enough:
-	case reason != "":
-		c.rejected.add(proof.Rejection{Format: format, Reason: reason})
+	case errors.Is(err, image.ErrNotExist):
+		c.rejected.add(proof.Rejection{Format: from.format, Reason: "its content does not exist"})
 	default:
 		c.unread = append(c.unread, err)
+		c.hidden = c.hidden || c.attestations && !from.signatures
 	}
 }
 
@@ -217,7 +232,7 @@ func (c *collection) miss(format v1alpha1.SignatureFormat, err error) {
 func (c *collection) each(ctx context.Context, n, few int, work func(context.Context, int)) {
 	once := func(i int) {
 		if err := safely(func() error { work(ctx, i); return nil }); err != nil {
-			c.miss("", fmt.Errorf("verifying %q: %w", c.ref, err))
+			c.miss(place{}, fmt.Errorf("verifying %q: %w", c.ref, err))
 		}
 	}
 	if n == 1 {
@@ -246,23 +261,23 @@ func (c *collection) hasEnough() bool {
 }
 
 // fetch reads a layer's content and hands it on, while it is among what all together may hold in memory.
-func (c *collection) fetch(ctx context.Context, format v1alpha1.SignatureFormat, l layer, use func([]byte) error) {
+func (c *collection) fetch(ctx context.Context, from place, l layer, use func([]byte) error) {
 	if !c.affords(l.Size) {
-		c.reject(proof.Rejection{Format: format, Reason: fmt.Sprintf("more than %d MiB lie beside the image, of which only these were read", maxLarge>>20)})
+		c.leaveContent(from, fmt.Sprintf("more than %d MiB lie beside it, of which only these were read", maxLarge>>20))
 		return
 	}
 	if err := c.verifier.reading.Acquire(ctx, l.Size); err != nil {
-		c.miss(format, fmt.Errorf("waiting to read %s: %w", l.Digest, err))
+		c.miss(from, fmt.Errorf("waiting to read %s: %w", l.Digest, err))
 		return
 	}
 	defer c.verifier.reading.Release(l.Size)
 	content, err := c.verifier.config.Registry.Blob(ctx, c.access, c.ref, l.Digest, l.Size)
 	if err != nil {
-		c.miss(format, err)
+		c.miss(from, err)
 		return
 	}
 	if err := safely(func() error { return use(content) }); err != nil {
-		c.reject(proof.Rejection{Format: format, Reason: err.Error()})
+		c.reject(proof.Rejection{Format: from.format, Reason: err.Error()})
 	}
 }
 

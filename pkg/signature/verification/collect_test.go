@@ -83,7 +83,7 @@ func TestMoreLayersThanAreTried(t *testing.T) {
 	ref := s.push(t)
 	text := payloadFor(t, ref)
 	img := empty.Image
-	for range 120 {
+	for range 300 {
 		var err error
 		img, err = mutate.Append(img, mutate.Addendum{
 			Layer:       static.NewLayer(text, "application/vnd.dev.cosign.simplesigning.v1+json"),
@@ -93,7 +93,7 @@ func TestMoreLayersThanAreTried(t *testing.T) {
 	}
 	must(t, remote.Write(digestOf(t, ref).Context().Tag(sigTag(ref)), img))
 	got := evidence(t, ref, in(policy(trusted.authority("release")), v1alpha1.FormatTag))
-	requireReason(t, got, "only the newest 100 layers")
+	requireReason(t, got, "only 256 layers of its tag, the newest, were tried")
 	if len(got.Rejected) > 16 {
 		t.Errorf("%d rejections are told", len(got.Rejected))
 	}

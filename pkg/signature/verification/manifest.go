@@ -16,10 +16,10 @@ const (
 	// Signatures have some KiB, the lists of a large image's contents some MiB. Both in bytes.
 	small    = 1 << 20
 	maxLarge = 64 << 20
-	// maxLayers of one .sig or .att tag that are tried, the newest first.
-	maxLayers = 100
-	// maxReferrers of each kind (surely a bundle, perhaps one) that are tried.
-	maxReferrers = 64
+	// maxLayers of one kind under a .sig or .att tag that are tried, the newest first.
+	maxLayers = 256
+	// maxReferrers of one kind that are tried.
+	maxReferrers = 256
 	// maxWitnesses is how many log entries, and how many time stamps, one signature may have; maxWitness bounds each, in
 	// bytes. They have some KiB.
 	maxWitnesses = 8
@@ -69,7 +69,7 @@ func (l layer) unfit(limit int64) error {
 	case l.Size <= 0 || !image.ValidDigest(l.Digest):
 		return errors.New("its descriptor is broken")
 	case l.Size > limit:
-		return errors.New("it is too large to be read")
+		return errTooLarge
 	}
 	return nil
 }

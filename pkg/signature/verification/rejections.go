@@ -30,7 +30,7 @@ func (r *rejections) add(one proof.Rejection) {
 	one.PredicateType = oneLine(one.PredicateType, maxQuoted)
 	switch {
 	case slices.Contains(r.kept, one):
-	case len(r.kept) == maxKept:
+	case len(r.kept) >= maxKept && !one.Incomplete:
 		r.dropped++
 	default:
 		r.kept = append(r.kept, one)
@@ -52,8 +52,19 @@ func oneLine(text string, limit int) string {
 	}, text)
 }
 
-// list is sorted, so that equal images have equal evidence. Where there are too many, those that came near to an
-// authority are told before junk.
+// urgency orders what is told where there is too much of it: that not all was looked at, what came near to an
+// authority, and junk.
+func urgency(r proof.Rejection) int {
+	switch {
+	case r.Incomplete:
+		return 0
+	case r.Authority != "":
+		return 1
+	}
+	return 2
+}
+
+// list is sorted, so that equal images have equal evidence.
 func (r *rejections) list() []proof.Rejection {
 	list := slices.Clone(r.kept)
 	order := func(a, b proof.Rejection) int {
@@ -63,13 +74,7 @@ func (r *rejections) list() []proof.Rejection {
 		)
 	}
 	slices.SortFunc(list, func(a, b proof.Rejection) int {
-		switch {
-		case a.Authority != "" && b.Authority == "":
-			return -1
-		case a.Authority == "" && b.Authority != "":
-			return 1
-		}
-		return order(a, b)
+		return cmp.Or(urgency(a)-urgency(b), order(a, b))
 	})
 	dropped := r.dropped
 	if len(list)+min(dropped, 1) > maxRejections {

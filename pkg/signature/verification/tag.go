@@ -82,7 +82,7 @@ func readTagAttestations(from layer, raw []byte, digest string) ([]*signed, erro
 		// cosign has the whole envelope stamped, and not the signature.
 		s := &signed{
 			format: v1alpha1.FormatTag, message: message, signature: signature, stamped: raw,
-			hint:  from.Annotations[annotationPredicate],
+			hint:  hintedBy(from),
 			claim: func() (claim, error) { return readStatement(payload, digest) }, digest: digest,
 			cosigned: func(certified bool) (oci.Signature, error) {
 				return static.NewAttestation(raw, cosignOptions(from, certified)...)
@@ -96,6 +96,9 @@ func readTagAttestations(from layer, raw []byte, digest string) ([]*signed, erro
 	}
 	return list, nil
 }
+
+// hintedBy is the predicate type that a layer says to have.
+func hintedBy(l layer) string { return l.Annotations[annotationPredicate] }
 
 // witness returns an annotation that strangers can write at will, and that is decoded; nothing if it is too large for
 // what it should be.
