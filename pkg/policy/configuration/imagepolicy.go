@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
@@ -23,6 +25,11 @@ const (
 func ImagePolicy(images *v1alpha1.ImagePolicy) []Problem {
 	var found problems
 	found.compile(images)
+	for i, name := range images.Spec.Environments {
+		if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 {
+			found.add(fmt.Sprintf("spec.environments[%d]", i), "no Environment can be named %q: %s", name, strings.Join(wrong, "; "))
+		}
+	}
 	found.authorities(&images.Spec)
 	found.attestations(images.Spec.Attestations)
 	if cache := images.Spec.Cache; cache != nil {

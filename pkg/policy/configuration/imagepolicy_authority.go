@@ -1,16 +1,12 @@
 package configuration
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
-
-// trustRootMediaType is how the media type of a trusted_root.json begins, whatever its version.
-const trustRootMediaType = "application/vnd.dev.sigstore.trustedroot"
 
 // authorities must each be a signer of its own whose signatures can be verified.
 func (p *problems) authorities(spec *v1alpha1.ImagePolicySpec) {
@@ -76,32 +72,5 @@ func (p *problems) proofs(field string, authority *v1alpha1.Authority) {
 		p.trustRoot(field+".trustRoot.data", root.Data, trustNeeds{
 			certificates: authority.Keyless != nil, log: log == v1alpha1.PresenceRequired, timestamps: timestamps == v1alpha1.PresenceRequired,
 		})
-	}
-}
-
-// trustNeeds are the parts of a trust root without which no signature could be verified.
-type trustNeeds struct{ certificates, log, timestamps bool }
-
-// trustRoot must have the shape of a trusted_root.json; the keys and certificates in it are read by who verifies.
-func (p *problems) trustRoot(field, text string, needs trustNeeds) {
-	var root struct {
-		MediaType              string            `json:"mediaType"`
-		TLogs                  []json.RawMessage `json:"tlogs"`
-		CertificateAuthorities []json.RawMessage `json:"certificateAuthorities"`
-		TimestampAuthorities   []json.RawMessage `json:"timestampAuthorities"`
-	}
-	if err := json.Unmarshal([]byte(text), &root); err != nil {
-		p.add(field, "is no trusted_root.json: %s", err)
-		return
-	}
-	switch {
-	case !strings.HasPrefix(root.MediaType, trustRootMediaType):
-		p.add(field, "is no trusted_root.json: its mediaType is %q and must begin with %s", root.MediaType, trustRootMediaType)
-	case needs.certificates && len(root.CertificateAuthorities) == 0:
-		p.add(field, "has no certificateAuthorities, which keyless needs")
-	case needs.log && len(root.TLogs) == 0:
-		p.add(field, "has no tlogs, which transparencyLog: Required needs")
-	case needs.timestamps && len(root.TimestampAuthorities) == 0:
-		p.add(field, "has no timestampAuthorities, which timestamps: Required needs")
 	}
 }

@@ -16,8 +16,14 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
 
-// minRSABits is what NIST SP 800-131A asks of a key that signs.
-const minRSABits = 2048
+const (
+	// minRSABits is what NIST SP 800-131A asks of a key that signs.
+	minRSABits = 2048
+	// maxRSABits keeps a policy from making every verification slow: https://go.dev/issue/61460.
+	maxRSABits = 8192
+	// minRSAExponent is the least that there is; with 1, everybody could sign.
+	minRSAExponent = 3
+)
 
 // keyServices are how URIs of keys in a key management service begin.
 func keyServices() []string {
@@ -69,6 +75,11 @@ func readKey(text string) (crypto.PublicKey, error) {
 	case *rsa.PublicKey:
 		if bits := key.N.BitLen(); bits < minRSABits {
 			return nil, fmt.Errorf("is an RSA key of %d bits and must have at least %d", bits, minRSABits)
+		} else if bits > maxRSABits {
+			return nil, fmt.Errorf("is an RSA key of %d bits and may have at most %d", bits, maxRSABits)
+		}
+		if key.E < minRSAExponent || key.E%2 == 0 {
+			return nil, fmt.Errorf("is an RSA key with the exponent %d, which proves nothing: make one with `cosign generate-key-pair`", key.E)
 		}
 	default:
 		return nil, fmt.Errorf("is a key of type %T: ECDSA, Ed25519 and RSA keys can sign images", key)

@@ -102,7 +102,7 @@ func requireProblems(t *testing.T, spec v1alpha1.ImagePolicySpec, want []string)
 
 func TestAuthoritiesThatCannotSignAreRefused(t *testing.T) {
 	made := newKeys(t)
-	const root = `'{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[{}],"certificateAuthorities":[{}],"timestampAuthorities":[{}]}'`
+	root := "'" + trustRoot(t, nil) + "'"
 	const identity = `keyless: {identities: [{issuer: "https://i", subject: s@example.com}]}`
 	tests := map[string]struct {
 		spec string
@@ -132,7 +132,7 @@ func TestAuthoritiesThatCannotSignAreRefused(t *testing.T) {
 		"a trust root somewhere":           {`authorities: [{name: a, ` + identity + `, trustRoot: {file: x.json}}]`, []string{`spec.authorities[0].trustRoot.file: "x.json" is no absolute path`}},
 		"a trust root that is no JSON":     {`authorities: [{name: a, ` + identity + `, trustRoot: {data: x}}]`, []string{"spec.authorities[0].trustRoot.data: is no trusted_root.json: "}},
 		"a trust root of another kind":     {`authorities: [{name: a, ` + identity + `, trustRoot: {data: '{"mediaType":"x"}'}}]`, []string{`spec.authorities[0].trustRoot.data: is no trusted_root.json: its mediaType is "x"`}},
-		"a trust root without a log":       {`authorities: [{name: a, ` + identity + `, trustRoot: {data: ` + strings.Replace(root, "tlogs", "logs", 1) + `}}]`, []string{"spec.authorities[0].trustRoot.data: has no tlogs"}},
+		"a trust root without a log":       {`authorities: [{name: a, ` + identity + `, trustRoot: {data: ` + strings.Replace(root, `"tlogs"`, `"logs"`, 1) + `}}]`, []string{"spec.authorities[0].trustRoot.data: has no tlogs"}},
 		"a trust root without authorities": {`authorities: [{name: a, ` + identity + `, trustRoot: {data: ` + strings.Replace(root, "certificateA", "a", 1) + `}}]`, []string{"spec.authorities[0].trustRoot.data: has no certificateAuthorities"}},
 		"a trust root without time stamps": {`authorities: [{name: a, ` + identity + `, timestamps: Required, trustRoot: {data: ` + strings.Replace(root, "timestampA", "a", 1) + `}}]`, []string{"spec.authorities[0].trustRoot.data: has no timestampAuthorities"}},
 	}
