@@ -266,18 +266,17 @@ func (c *collection) fetch(ctx context.Context, from place, l layer, use func([]
 		c.leaveContent(from, fmt.Sprintf("more than %d MiB lie beside it, of which only these were read", maxLarge>>20))
 		return
 	}
-	if err := c.verifier.reading.Acquire(ctx, l.Size); err != nil {
-		c.miss(from, fmt.Errorf("waiting to read %s: %w", l.Digest, err))
-		return
-	}
-	defer c.verifier.reading.Release(l.Size)
-	content, err := c.verifier.config.Registry.Blob(ctx, c.access, c.ref, l.Digest, l.Size)
+	var content []byte
+	err := c.verifier.reading.content(ctx, c.ref.Registry, l.Size, func(ctx context.Context) (err error) {
+		content, err = c.verifier.config.Registry.Blob(ctx, c.access, c.ref, l.Digest, l.Size)
+		return err
+	}, func() {
+		if err := safely(func() error { return use(content) }); err != nil {
+			c.reject(proof.Rejection{Format: from.format, Reason: err.Error()})
+		}
+	})
 	if err != nil {
 		c.miss(from, err)
-		return
-	}
-	if err := safely(func() error { return use(content) }); err != nil {
-		c.reject(proof.Rejection{Format: from.format, Reason: err.Error()})
 	}
 }
 

@@ -101,13 +101,17 @@ func (c *collection) unfit(from place, err error) {
 
 // readManifestOf returns a manifest without layers where what is there cannot be read as one.
 func (c *collection) readManifestOf(ctx context.Context, ref image.Reference) (manifest, error) {
-	fetched, err := c.verifier.config.Registry.Manifest(ctx, c.access, ref)
-	if err != nil {
-		return manifest{}, err
-	}
-	m, err := readManifest(fetched.Raw)
-	if err != nil && !errors.Is(err, errStructure) {
-		return manifest{}, nil
+	var m manifest
+	var mistake error
+	err := c.verifier.reading.manifest(ctx, c.ref.Registry, func(ctx context.Context) error {
+		fetched, err := c.verifier.config.Registry.Manifest(ctx, c.access, ref)
+		if err != nil {
+			return err
+		}
+		return c.verifier.reading.decode(ctx, int64(len(fetched.Raw)), func() { m, mistake = readManifest(fetched.Raw) })
+	})
+	if err == nil && errors.Is(mistake, errStructure) {
+		err = mistake
 	}
 	return m, err
 }

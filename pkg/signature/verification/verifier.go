@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"time"
 
-	"golang.org/x/sync/semaphore"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
 
@@ -13,12 +12,8 @@ import (
 	"github.com/runeframeos/kubectl-rune/pkg/signature/registry"
 )
 
-const (
-	// maxPrepared is how many policies' keys and trust roots are kept.
-	maxPrepared = 512
-	// maxReading bounds the content that is read at one time by all, in bytes.
-	maxReading = 32 << 20
-)
+// maxPrepared is how many policies' keys and trust roots are kept.
+const maxPrepared = 512
 
 // Registry is what is asked for signatures; *registry.Client implements it.
 type Registry interface {
@@ -66,7 +61,7 @@ type Verifier struct {
 	config   Config
 	sources  *sources
 	prepared *lru.Cache
-	reading  *semaphore.Weighted
+	reading  *reading
 }
 
 // New returns a Verifier. It reads nothing yet.
@@ -78,7 +73,7 @@ func New(config Config) *Verifier {
 		config:   config,
 		sources:  newSources(config.Clock),
 		prepared: lru.New(maxPrepared),
-		reading:  semaphore.NewWeighted(maxReading),
+		reading:  newReading(),
 	}
 }
 
