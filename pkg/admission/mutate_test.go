@@ -53,7 +53,7 @@ func TestAPodThatCannotBePinnedIsRefusedWithTheCause(t *testing.T) {
 		want  []string
 	}{
 		"pin alone":          {rules: v1alpha1.Rules{Images: &v1alpha1.ImageRules{}}, want: []string{"must be named by its digest (@sha256:…), which could not be found out: registry down  [pin]"}},
-		"pin and signatures": {rules: v1alpha1.Rules{Signatures: &v1alpha1.SignatureRules{}}, want: []string{"must be named by its digest (@sha256:…)  [pin]", "could not be checked: registry down  [signatures]"}},
+		"pin and signatures": {rules: v1alpha1.Rules{Signatures: &v1alpha1.SignatureRules{}}, want: []string{"must be named by its digest (@sha256:…), which could not be found out  [pin]", "could not be checked: registry down  [signatures]"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

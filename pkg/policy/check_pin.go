@@ -49,9 +49,12 @@ func pinCheck() Check {
 					continue
 				}
 				message := fmt.Sprintf("image %q of %s must be named by its digest (@sha256:…)", slot.Image, slot.Owner)
-				// Where signatures are asked that check tells the cause.
-				if cause := in.Facts.Images[slot.Image].Cause; cause != "" && in.Rules.Signatures == nil {
+				switch cause := in.Facts.Images[slot.Image].Cause; {
+				case cause == "":
+				case in.Rules.Signatures == nil:
 					message += ", which could not be found out: " + cause
+				default: // that check tells the cause
+					message += ", which could not be found out"
 				}
 				violations = append(violations, Violation{Rule: RulePin, Field: slot.Field, Message: message})
 			}
