@@ -3,7 +3,11 @@
 package e2e
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -14,6 +18,8 @@ import (
 
 // Media types of what a bomb pretends to be, and the type of a scan.
 const (
+	manifestType = "application/vnd.oci.image.manifest.v1+json"
+	indexType    = "application/vnd.oci.image.index.v1+json"
 	envelopeType = "application/vnd.dsse.envelope.v1+json"
 	scanType     = "https://cosign.sigstore.dev/attestation/vuln/v1"
 )
@@ -32,7 +38,7 @@ func TestControlPlaneSignatureBombs(t *testing.T) {
 				environment = "bombed-tag"
 			}
 			s := shared.signing(t, environment, registry.Options{Referrers: referrers})
-			f := &flood{signing: s, webhook: s.replica(t, s.address(t))}
+			f := &bombing{flood: flood{signing: s, webhook: s.replica(t, s.address(t))}, referrers: referrers}
 			scanned := s.policy("scanned", s.release)
 			scanned.Spec.Require = v1alpha1.RequireAttestationsOnly
 			scanned.Spec.Attestations = []v1alpha1.AttestationRequirement{{Name: "scan", PredicateType: scanType}}
@@ -45,6 +51,13 @@ func TestControlPlaneSignatureBombs(t *testing.T) {
 	}
 }
 
+// bombing is a flood of bombs.
+type bombing struct {
+	flood
+	// referrers tells whether the registry has the referrers API.
+	referrers bool
+}
+
 // bombs are documents of many empty objects, in each place where a bundle has a list.
 func bombs() [][]byte {
 	var all [][]byte
@@ -52,17 +65,17 @@ func bombs() [][]byte {
 		`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"tlogEntries":[`: `]}}`,
 		`{"dsseEnvelope":{"signatures":[`: `]}}`,
 	} {
-		all = append(all, bomb(before, after))
+		all = append(all, bomb(before, after, bombSize))
 	}
 	return all
 }
 
-func bomb(before, after string) []byte {
-	count := (bombSize - len(before) - len(after)) / len(`{},`)
+func bomb(before, after string, size int) []byte {
+	count := (size - len(before) - len(after)) / len(`{},`)
 	return fmt.Append(nil, before, strings.Repeat(`{},`, count-1), `{}`, after)
 }
 
-func (f *flood) bundleBombs(t *testing.T) {
+func (f *bombing) bundleBombs(t *testing.T) {
 	f.beside(t, "bundle-bombs", func(ref imageref.Reference) {
 		var artifacts []registry.ImageManifest
 		for _, content := range bombs() {
@@ -81,26 +94,44 @@ func claimingToSign(layers ...registry.Descriptor) registry.ImageManifest {
 	}}
 }
 
-// manifestBombs have as many layers as 4 MiB hold, which is all that is read of a manifest.
-func (f *flood) manifestBombs(t *testing.T) {
-	const layers = 100_000
+// manifestBombs have as many layers as fit into what is read of a manifest.
+func (f *bombing) manifestBombs(t *testing.T) {
+	const count, size = 4, 4<<20 - 1<<10
 	f.beside(t, "manifest-bombs", func(ref imageref.Reference) {
-		var artifacts []registry.ImageManifest
-		for i := range 4 {
-			artifact := claimingToSign(make([]registry.Descriptor, layers)...)
-			artifact.Annotations["number"] = fmt.Sprint(i) // else they were one
-			artifacts = append(artifacts, artifact)
+		var listed []string
+		for i := range count {
+			raw := bomb(fmt.Sprintf(`{"mediaType":%q,"artifactType":%q,"config":{"mediaType":%q},"subject":{"digest":%q},"annotations":{"number":"%d"},"layers":[`,
+				manifestType, registry.BundleType, registry.BundleType, ref.Digest, i), `]}`, size)
+			sum := fmt.Sprintf("sha256:%x", sha256.Sum256(raw))
+			f.put(t, ref.Repository, sum, manifestType, raw)
+			listed = append(listed, fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d,"artifactType":%q}`, manifestType, sum, len(raw), registry.BundleType))
 		}
-		must(t, f.Refer(ref, artifacts...))
+		if !f.referrers {
+			index := fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[%s]}`, indexType, strings.Join(listed, ","))
+			f.put(t, ref.Repository, strings.Replace(ref.Digest, ":", "-", 1), indexType, []byte(index))
+		}
 	})
 }
 
+// put puts a manifest as it is into the registry.
+func (f *bombing) put(t *testing.T, repository, name, mediaType string, raw []byte) {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/v2/"+repository+"/manifests/"+name, bytes.NewReader(raw))
+	request.Header.Set("Content-Type", mediaType)
+	answer := httptest.NewRecorder()
+	f.Content().ServeHTTP(answer, request)
+	if answer.Code != http.StatusCreated {
+		t.Fatalf("the registry refuses a manifest: %d %s", answer.Code, answer.Body)
+	}
+}
+
 // envelopeBombs are attestations. The valid one beside them counts.
-func (f *flood) envelopeBombs(t *testing.T) {
+func (f *bombing) envelopeBombs(t *testing.T) {
 	bare, attested := f.push(t, "scanned/envelope-bombs", "bare"), f.push(t, "scanned/envelope-bombs", "attested")
 	for _, ref := range []imageref.Reference{bare, attested} {
 		for _, content := range [][]byte{
-			bomb(`{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[`, `]}`), bomb(`{"signatures":[],"more":[`, `]}`),
+			bomb(`{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[`, `]}`, bombSize),
+			bomb(`{"signatures":[],"more":[`, `]}`, bombSize),
 		} {
 			layer, err := f.Blob(ref.Repository, envelopeType, content)
 			must(t, err)
