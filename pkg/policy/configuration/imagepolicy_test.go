@@ -170,7 +170,7 @@ func TestIdentitiesThatMatchPartsAreRefused(t *testing.T) {
 			`{issuer: "https://i", subject: s, extensions: [{name: SourceRepositoryRef, regExp: 'refs/heads/main'}, {name: SourceRepositoryURI}, {name: SourceRepositoryRef, value: x}]}`,
 			[]string{at + `.extensions[0].regExp: "refs/heads/main" must begin`, at + ".extensions[1]: must have exactly one of value and regExp", at + `.extensions[2].name: there are two extensions "SourceRepositoryRef"`},
 		},
-		"everybody in the world": {`{issuer: "https://i", subjectRegExp: '^.*$'}`, []string{at + `.subjectRegExp: "^.*$" matches every subject`}},
+		"everybody in the world": {`{issuer: "https://i", subjectRegExp: '^.*$'}`, []string{at + `.subjectRegExp: "^.*$" also matches what is a stranger's`}},
 		"everybody from one ref": {`{issuer: "https://i", subjectRegExp: '^.*$', extensions: [{name: SourceRepositoryURI, value: x}]}`, nil},
 	}
 	for name, tt := range tests {
