@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	lru "k8s.io/apimachinery/pkg/util/cache"
 	"k8s.io/utils/clock"
 
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+	"github.com/runeframeos/kubectl-rune/pkg/signature/verification"
 )
 
 // Bounds of what is asked.
@@ -70,9 +69,9 @@ type inquiry[T any] struct {
 type notice[T any] struct{ answer T }
 
 // isDefinite tells whether an error is an answer of the source, which what was known before never replaces: there is no
-// such image, key or file.
+// such image, or no usable key or trust root.
 func isDefinite(err error) bool {
-	return errors.Is(err, image.ErrNotExist) || errors.Is(err, fs.ErrNotExist) || apierrors.IsNotFound(err)
+	return errors.Is(err, image.ErrNotExist) || errors.Is(err, verification.ErrNoKey)
 }
 
 // ask returns an answer. Where the source fails and something was known before, that is the answer, and stale says why.

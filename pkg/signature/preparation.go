@@ -21,6 +21,9 @@ const (
 	forgetAfter = 10 * time.Minute
 	// rememberEvery bounds how often it is stored that a fact is still so.
 	rememberEvery = 10 * time.Minute
+	// oldKeys is how long keys still verify what is new while they cannot be read. Package verification keeps them for
+	// four minutes of its own.
+	oldKeys = time.Minute
 )
 
 // collector finds evidence; package verification has it.
@@ -92,7 +95,7 @@ func (p *preparations) of(ctx context.Context, r *proof.Requirement) (preparatio
 	})
 	if stale != nil {
 		// Those that were read by this process do better than a fingerprint: they can still verify.
-		if found && known.fingerprint == result.fingerprint {
+		if found && known.fingerprint == result.fingerprint && since(p.clock, known.readAt) < oldKeys {
 			result.keys = known.keys
 		}
 		result.unread = stale
@@ -110,7 +113,7 @@ func (p *preparations) read(ctx context.Context, r *proof.Requirement) (preparat
 	keys, err := p.collector.prepare(ctx, r)
 	if err != nil {
 		if isDefinite(err) {
-			p.book.Drop(keysKey(r))
+			p.forget(r)
 		}
 		return preparation{}, err
 	}
@@ -128,6 +131,14 @@ func (p *preparations) read(ctx context.Context, r *proof.Requirement) (preparat
 	}
 	p.kept[r] = result
 	return result, nil
+}
+
+// forget takes back what was read before.
+func (p *preparations) forget(r *proof.Requirement) {
+	p.book.Drop(keysKey(r))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.kept, r)
 }
 
 // usable makes a preparation of a fingerprint that was read before, for as long as evidence would count.

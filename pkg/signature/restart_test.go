@@ -3,12 +3,13 @@ package signature
 import (
 	"context"
 	"errors"
-	"io/fs"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/runeframeos/kubectl-rune/pkg/policy/image"
+	"github.com/runeframeos/kubectl-rune/pkg/signature/verification"
 )
 
 // running starts what a Verifier does beside answering and returns what stops it.
@@ -142,8 +143,28 @@ func TestAKeyThatIsGoneCountsNoLonger(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		v, r := w.verifier(), requirement(t, 0)
 		expect(t, w.ask(v, r), "verified")
-		w.set(func() { w.unreadable = fs.ErrNotExist })
+		w.set(func() { w.unreadable = fmt.Errorf("key %q is empty: %w", "release", verification.ErrNoKey) })
 		advance(preparationAge)
-		expect(t, w.ask(v, r), "unknown: file does not exist")
+		expect(t, w.ask(v, r), `unknown: key "release" is empty: …`)
+		// That nobody answers after that brings nothing back.
+		w.set(func() { w.unreadable = errors.New("the key service does not answer") })
+		advance(defaultRetryAfter + 1)
+		expect(t, w.ask(v, r), "unknown: the key service does not answer")
+	})
+}
+
+func TestKeysThatCannotBeReadVerifyNothingNewForLong(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		v, r := w.verifier(), requirement(t, 0)
+		for n := range 9 {
+			w.signed[webImage+"@"+digestOf(n)] = true
+		}
+		expect(t, w.ask(v, r), "verified")
+		w.set(func() { w.unreadable = errors.New("the key service does not answer") })
+		advance(preparationAge)
+		expect(t, answer(v.Verify(t.Context(), question(r, webImage, digestOf(2)))), "stale: …")
+		advance(oldKeys)
+		expect(t, answer(v.Verify(t.Context(), question(r, webImage, digestOf(3)))), "unknown: the key service does not answer")
+		expect(t, w.ask(v, r), "stale: …")
 	})
 }

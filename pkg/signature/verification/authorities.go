@@ -64,7 +64,7 @@ func (v *Verifier) readAuthorities(ctx context.Context, requirement *proof.Requi
 	for _, from := range policy.Spec.Authorities {
 		one, digests, err := v.readAuthority(ctx, from)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("reading authority %q of ImagePolicy %q: %w", from.Name, policy.Name, err))
+			problems = append(problems, newUnreadError(fmt.Errorf("reading authority %q of ImagePolicy %q: %w", from.Name, policy.Name, err)))
 			continue
 		}
 		if w := one.witnesses; w != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
 
@@ -87,7 +86,8 @@ func (v *Verifier) readKey(ctx context.Context, from *v1alpha1.KeyAuthority) (*p
 			read: func(ctx context.Context) ([]byte, error) {
 				return v.config.Secrets.KeySecret(ctx, from.SecretRef.Name, key)
 			},
-			timeout: 5 * time.Second, soft: 15 * time.Second, hard: 45 * time.Second, grace: time.Hour,
+			check:   checkKey,
+			timeout: keyTimeout, soft: keySoft, hard: keyHard, grace: keyGrace,
 		})
 		if err != nil {
 			return nil, err
@@ -111,12 +111,21 @@ func (v *Verifier) readKMS(ctx context.Context, uri string) (*publicKey, error) 
 				return nil, err
 			}
 			der, err := x509.MarshalPKIXPublicKey(key)
-			return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), err
+			if err != nil {
+				return nil, &unusableError{err}
+			}
+			return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
 		},
-		timeout: 5 * time.Second, soft: 15 * time.Second, hard: 45 * time.Second, grace: 24 * time.Hour,
+		check:   checkKey,
+		timeout: keyTimeout, soft: keySoft, hard: keyHard, grace: keyGrace,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return readPublicKey(content)
+}
+
+func checkKey(content []byte) error {
+	_, err := readPublicKey(content)
+	return err
 }

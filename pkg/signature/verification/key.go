@@ -37,7 +37,7 @@ type publicKey struct {
 func readPublicKey(pem []byte) (*publicKey, error) {
 	key, err := cryptoutils.UnmarshalPEMToPublicKey(pem)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("it is no public key in PEM: %w", err)
 	}
 	return newPublicKey(key)
 }

@@ -2,25 +2,33 @@ package verification
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 )
 
-// pauseAfterFailure is how long a source that failed is not asked again.
-const pauseAfterFailure = 5 * time.Second
+// Times of sources.
+const (
+	// pauseAfterFailure is how long a source that failed is not asked again.
+	pauseAfterFailure = 5 * time.Second
+	// keyTimeout, keySoft, keyHard and keyGrace are those of all sources but the public Sigstore. What was read before
+	// is for minutes only: a key may have been taken away exactly because it is in other hands.
+	keyTimeout = 5 * time.Second
+	keySoft    = 15 * time.Second
+	keyHard    = 45 * time.Second
+	keyGrace   = 4 * time.Minute
+)
 
 // source is somewhere outside of a policy from where a key or a trust root is read.
 type source struct {
 	// name is unique, as in `Secret "keys" (cosign.pub)`.
 	name string
 	read func(context.Context) ([]byte, error)
+	// check returns why content is of no use. Then what was read before is no longer used either.
+	check func([]byte) error
 	// timeout of reading once.
 	timeout time.Duration
 	// soft is the age from which the content is read again while the old one still serves, hard the age from which
@@ -30,14 +38,15 @@ type source struct {
 
 // content is what a source held last.
 type content struct {
-	bytes    []byte
-	readAt   time.Time
+	bytes  []byte
+	readAt time.Time
+	// failure of what was read later; nil where nothing was.
 	failure  error
 	failedAt time.Time
 }
 
 // sources remembers contents. A source that fails does not take back what it said before, for a bounded time; a source
-// that says that there is no such thing does.
+// that says that there is no such thing, or something of no use, does.
 type sources struct {
 	clock   clock.PassiveClock
 	flights singleflight.Group
@@ -55,18 +64,19 @@ func (s *sources) read(ctx context.Context, from source) ([]byte, error) {
 	known := s.known(from.name)
 	now := s.clock.Now()
 	age := now.Sub(known.readAt)
-	failing := known.failure != nil && now.Sub(known.failedAt) < pauseAfterFailure
+	failed := func(within time.Duration) bool { return known.failure != nil && now.Sub(known.failedAt) < within }
 	has := known.bytes != nil
 	switch {
 	case has && age < from.soft:
 		return known.bytes, nil
-	case failing:
+	case failed(pauseAfterFailure):
 		return known.orOld(from, age)
 	}
 	flight := s.flights.DoChan(from.name, func() (any, error) {
 		return nil, s.refresh(context.WithoutCancel(ctx), from)
 	})
-	if has && age < from.hard {
+	// Nobody waits twice for a source that fails.
+	if has && (age < from.hard || failed(from.hard) && age < from.grace) {
 		return known.bytes, nil
 	}
 	select {
@@ -105,11 +115,16 @@ func (s *sources) refresh(ctx context.Context, from source) (err error) {
 		}
 		s.remember(from.name, bytes, err)
 	}()
-	bytes, err = from.read(ctx)
-	if err == nil && len(bytes) == 0 {
-		err = errors.New("it is empty")
+	if bytes, err = from.read(ctx); err != nil {
+		return err
 	}
-	return err
+	if len(bytes) == 0 {
+		return unusable("it is empty")
+	}
+	if err := safely(func() error { return from.check(bytes) }); err != nil {
+		return &unusableError{err}
+	}
+	return nil
 }
 
 func (s *sources) remember(name string, bytes []byte, err error) {
@@ -120,9 +135,12 @@ func (s *sources) remember(name string, bytes []byte, err error) {
 		return
 	}
 	known := s.contents[name]
-	known.failure, known.failedAt = err, s.clock.Now()
-	if errors.Is(err, fs.ErrNotExist) || apierrors.IsNotFound(err) {
-		known.bytes = nil
+	known.failedAt = s.clock.Now()
+	switch {
+	case takesBack(err):
+		known.bytes, known.failure = nil, err
+	case known.failure == nil || !takesBack(known.failure):
+		known.failure = err
 	}
 	s.contents[name] = known
 }

@@ -38,7 +38,8 @@ func (v *Verifier) readTrustRoot(ctx context.Context, from *v1alpha1.TrustRoot) 
 		raw, err = v.sources.read(ctx, source{
 			name:    fmt.Sprintf("file %q", from.File),
 			read:    func(context.Context) ([]byte, error) { return readFile(from.File) },
-			timeout: 5 * time.Second, soft: 15 * time.Second, hard: 45 * time.Second, grace: time.Hour,
+			check:   checkTrustRoot,
+			timeout: keyTimeout, soft: keySoft, hard: keyHard, grace: keyGrace,
 		})
 	default:
 		err = errors.New("it must have exactly one of data and file")
@@ -46,12 +47,25 @@ func (v *Verifier) readTrustRoot(ctx context.Context, from *v1alpha1.TrustRoot) 
 	if err != nil {
 		return nil, "", err
 	}
-	material, err := root.NewTrustedRootFromJSON(raw)
+	material, err := parseTrustRoot(raw)
 	if err != nil {
-		return nil, "", fmt.Errorf("it is no Sigstore trusted root: %w", err)
+		return nil, "", err
 	}
 	sum := sha256.Sum256(raw)
 	return material, "sha256:" + hex.EncodeToString(sum[:]), nil
+}
+
+func parseTrustRoot(raw []byte) (*root.TrustedRoot, error) {
+	material, err := root.NewTrustedRootFromJSON(raw)
+	if err != nil {
+		return nil, fmt.Errorf("it is no Sigstore trusted root: %w", err)
+	}
+	return material, nil
+}
+
+func checkTrustRoot(raw []byte) error {
+	_, err := parseTrustRoot(raw)
+	return err
 }
 
 func readFile(path string) ([]byte, error) {
@@ -62,7 +76,7 @@ func readFile(path string) ([]byte, error) {
 	defer file.Close()
 	raw, err := io.ReadAll(io.LimitReader(file, maxTrustRoot+1))
 	if err == nil && len(raw) > maxTrustRoot {
-		err = fmt.Errorf("it has more than %d bytes", maxTrustRoot)
+		err = unusable("it has more than %d bytes", maxTrustRoot)
 	}
 	return raw, err
 }
@@ -80,6 +94,7 @@ func (v *Verifier) readPublicTrustRoot(ctx context.Context) ([]byte, error) {
 	content, err := v.sources.read(ctx, source{
 		name:    "the public Sigstore's trust root at " + options.Mirror,
 		read:    func(ctx context.Context) ([]byte, error) { return fetch(ctx, options) },
+		check:   checkTrustRoot,
 		timeout: 30 * time.Second, soft: 24 * time.Hour, hard: 7 * 24 * time.Hour, grace: 7 * 24 * time.Hour,
 	})
 	if err != nil {

@@ -23,12 +23,15 @@ type Registry interface {
 	Referrers(ctx context.Context, access registry.Access, ref image.Reference, keep func(registry.Descriptor) bool, limit int) (registry.Referrers, error)
 }
 
-// KeySecrets reads a public key from a Secret of the webhook's own namespace.
+// KeySecrets reads a public key from a Secret of the webhook's own namespace. For a key that is not there
+// errors.Is(err, fs.ErrNotExist) or apierrors.IsNotFound holds: what was read before counts no longer.
 type KeySecrets interface {
 	KeySecret(ctx context.Context, name, key string) ([]byte, error)
 }
 
-// KMS reads a public key from a key management service.
+// KMS reads a public key from a key management service. Where the service answers that there is no such key or that it
+// is disabled, errors.Is(err, fs.ErrNotExist) holds, and where it answers that this program may not read it
+// errors.Is(err, fs.ErrPermission): what was read before counts no longer.
 type KMS interface {
 	PublicKey(ctx context.Context, uri string) (crypto.PublicKey, error)
 }
