@@ -18,13 +18,25 @@ const preparedLife = 10 * time.Second
 
 // Authorities of one policy, with their keys and trust roots at hand. They are immutable.
 type Authorities struct {
-	list        []*authority
+	list []*authority
+	// unread are those that could not be read.
+	unread      []*unreadError
 	fingerprint string
 }
 
 // Fingerprint identifies which evidence is collected with them: the policy's part in that, and the content of all keys
-// and trust roots, wherever they come from.
+// and trust roots, wherever they come from. Where some could not be read it is another one.
 func (a *Authorities) Fingerprint() string { return a.fingerprint }
+
+// Unread says which of the policy's authorities could not be read, and why; it is nil where all were. It is ErrNoKey
+// where one of them is of no use.
+func (a *Authorities) Unread() error {
+	var list []error
+	for _, err := range a.unread {
+		list = append(list, err)
+	}
+	return errors.Join(list...)
+}
 
 // prepared is what is remembered of a policy.
 type prepared struct {
@@ -35,7 +47,8 @@ type prepared struct {
 }
 
 // Prepare reads the keys and trust roots of a policy. As long as they do not change it returns the same pointer, and
-// costs next to nothing. The error names the authority and what could not be read; it says that nobody can tell.
+// costs next to nothing. Authorities that cannot be read are left out, see Authorities.Unread. Where none can be, that is
+// the error: it names the authorities and what could not be read, and says that nobody can tell.
 func (v *Verifier) Prepare(ctx context.Context, requirement *proof.Requirement) (*Authorities, error) {
 	var known prepared
 	if value, found := v.prepared.Get(requirement); found {
@@ -48,7 +61,7 @@ func (v *Verifier) Prepare(ctx context.Context, requirement *proof.Requirement) 
 	if err != nil {
 		return nil, err
 	}
-	if known.authorities != nil && known.authorities.fingerprint == authorities.fingerprint {
+	if known.authorities != nil && len(authorities.unread) == 0 && known.authorities.fingerprint == authorities.fingerprint {
 		authorities = known.authorities
 	}
 	v.prepared.Add(requirement, prepared{authorities: authorities, checkedAt: v.now(), fixed: isFixed(requirement)})
@@ -60,11 +73,12 @@ func (v *Verifier) readAuthorities(ctx context.Context, requirement *proof.Requi
 	parts := []string{requirement.Fingerprint()}
 	result := &Authorities{}
 	shared := map[witnessKey]*witnesses{}
-	var problems []error
 	for _, from := range policy.Spec.Authorities {
 		one, digests, err := v.readAuthority(ctx, from)
 		if err != nil {
-			problems = append(problems, newUnreadError(fmt.Errorf("reading authority %q of ImagePolicy %q: %w", from.Name, policy.Name, err)))
+			unread := newUnreadError(fmt.Errorf("reading authority %q of ImagePolicy %q: %w", from.Name, policy.Name, err))
+			result.unread = append(result.unread, unread)
+			parts = append(parts, from.Name, unread.marker())
 			continue
 		}
 		if w := one.witnesses; w != nil {
@@ -79,10 +93,10 @@ func (v *Verifier) readAuthorities(ctx context.Context, requirement *proof.Requi
 		parts = append(append(parts, from.Name), digests...)
 	}
 	if len(policy.Spec.Authorities) == 0 {
-		problems = append(problems, fmt.Errorf("reading ImagePolicy %q: it trusts no authority", policy.Name))
+		return nil, fmt.Errorf("reading ImagePolicy %q: it trusts no authority", policy.Name)
 	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, err
+	if len(result.list) == 0 {
+		return nil, result.Unread()
 	}
 	encoded, err := json.Marshal(parts)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	sigstore "github.com/sigstore/sigstore-go/pkg/bundle"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -135,7 +134,7 @@ func readBundle(raw []byte, digest string) (*signed, error) {
 	return &signed{
 		format:      v1alpha1.FormatBundle,
 		hint:        hintOf(payload),
-		message:     dsse.PAE(statementPayload, payload),
+		message:     signedMessage(payload),
 		signature:   signature,
 		stamped:     signature,
 		certificate: content.Certificate(),

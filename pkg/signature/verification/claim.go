@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	kjson "sigs.k8s.io/json"
@@ -83,6 +84,12 @@ func readStatement(raw []byte, digest string) (claim, error) {
 		}
 	}
 	return read, errOtherImage
+}
+
+// signedMessage is what is signed of a statement. It is copied once only: statements are large.
+// https://github.com/secure-systems-lab/dsse/blob/v1.0.0/protocol.md
+func signedMessage(statement []byte) []byte {
+	return slices.Concat(fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(statementPayload), statementPayload, len(statement)), statement)
 }
 
 // decode reads JSON in which each name stands once, in the case that is meant: else two readers of one signed text

@@ -20,8 +20,8 @@ const (
 	maxOfHost  = 32 << 20
 	// manifestsOfHost is how many manifests are read from one registry at one time. Each may have 4 MiB.
 	manifestsOfHost = 16
-	// maxDecoding bounds the content that is decoded at one time, in bytes: that takes some times its size.
-	maxDecoding = 32 << 20
+	// maxDecoding bounds the large content that is decoded at one time, in bytes: that takes some times its size.
+	maxDecoding = 16 << 20
 	// patience is how long large content may take while others wait for their turn.
 	patience = time.Second
 )
@@ -110,8 +110,12 @@ func (r *reading) content(ctx context.Context, name string, size int64, get func
 	return r.decode(ctx, size, use)
 }
 
-// decode uses content. Nothing waits for a registry meanwhile.
+// decode uses content. Nothing waits for a registry meanwhile. What is small does not wait for what is large.
 func (r *reading) decode(ctx context.Context, size int64, use func()) error {
+	if size <= small {
+		use()
+		return nil
+	}
 	size = min(size, maxDecoding)
 	if err := r.decoding.Acquire(ctx, size); err != nil {
 		return fmt.Errorf("waiting to decode content: %w", err)

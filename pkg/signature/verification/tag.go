@@ -72,7 +72,7 @@ func readTagAttestations(from layer, raw []byte, digest string) ([]*signed, erro
 	if len(envelope.Signatures) == 0 || len(envelope.Signatures) > maxSignatures {
 		return nil, fmt.Errorf("its envelope has %d signatures, and not 1 to %d", len(envelope.Signatures), maxSignatures)
 	}
-	message := dsse.PAE(envelope.PayloadType, payload)
+	message := signedMessage(payload)
 	var list []*signed
 	for _, one := range envelope.Signatures {
 		signature, err := base64.StdEncoding.DecodeString(one.Sig)

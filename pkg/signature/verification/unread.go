@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
@@ -43,3 +44,31 @@ func (e *unreadError) Error() string { return e.text }
 
 // Is ErrNoKey where the source said so.
 func (e *unreadError) Is(target error) bool { return target == ErrNoKey && e.noKey }
+
+// marker stands in a fingerprint in place of a digest.
+func (e *unreadError) marker() string {
+	if e.noKey {
+		return "of no use"
+	}
+	return "unread"
+}
+
+// mayHideAttestation tells whether an authority that could not be read may have made an attestation that was asked for.
+func (c *collection) mayHideAttestation() bool {
+	return c.attestations && len(c.authorities.unread) > 0
+}
+
+// undecided is why nobody can tell, where something that could not be read might be what is missing; nil where
+// nothing is. That a key is of no use decides nothing while the registry did not answer.
+func (c *collection) undecided() error {
+	if !c.hidden && c.satisfied() {
+		return nil
+	}
+	list := slices.Clone(c.unread)
+	for _, err := range c.authorities.unread {
+		if len(c.unread) == 0 || !err.noKey {
+			list = append(list, err)
+		}
+	}
+	return errors.Join(distinct(list)...)
+}
