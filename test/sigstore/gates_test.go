@@ -43,6 +43,10 @@ func (w *world) testGates(t *testing.T) {
 			expect(t, w.askFor(t, "runeframeos-staging", integrated, staging), "")
 			expect(t, w.askFor(t, "runeframeos-prod", integrated, production), `release.yaml@refs/heads/develop" of issuer`)
 
+			requested, requester := registry.Push(t, "runeframeos/distilera", "requested-"+string(cosign)), main.TriggeredBy("pull_request_target")
+			w.release(t, sigstore.SignOptions{Image: requested, Identity: &requester, Cosign: cosign}, nil)
+			expect(t, w.askFor(t, "runeframeos-prod", requested, production), `"pull_request_target" of BuildTrigger, which is not trusted`)
+
 			vulnerable := registry.Push(t, "runeframeos/distilera", "vulnerable-"+string(cosign))
 			w.release(t, sigstore.SignOptions{Image: vulnerable, Identity: &main, Cosign: cosign}, map[string]string{`"MEDIUM"`: `"CRITICAL"`})
 			expect(t, w.askFor(t, "runeframeos-prod", vulnerable, production), "the image has vulnerabilities of severity HIGH or CRITICAL")

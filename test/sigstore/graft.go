@@ -34,6 +34,27 @@ func (r *Registry) Forge(t testing.TB, from, to image.Reference) {
 	r.graft(t, from, to, func(blob []byte) []byte { return rewrite(t, blob, before, after) })
 }
 
+// Borrow gives the only signature of an image, under its tag, the promise of Rekor 1 that another image's signature
+// has, as an attacker does whose own signature no log would date well.
+func (r *Registry) Borrow(t testing.TB, from, to image.Reference) {
+	t.Helper()
+	const promise = "dev.sigstore.cosign/bundle"
+	repository := r.parse(t, from.Repository+"@"+from.Digest).Context()
+	tagOf := func(ref image.Reference) name.Tag { return repository.Tag("sha256-" + hexOf(ref) + ".sig") }
+	var borrowed any
+	edit(t, fetch(t, tagOf(from)).Manifest, func(document map[string]any) { borrowed = annotations(document)[promise] })
+	if borrowed == nil {
+		t.Fatalf("there is no promise beside %s", from)
+	}
+	manifest := fetch(t, tagOf(to))
+	put(t, tagOf(to), edit(t, manifest.Manifest, func(document map[string]any) { annotations(document)[promise] = borrowed }), manifest.MediaType)
+}
+
+// annotations returns those of a manifest's only layer.
+func annotations(manifest map[string]any) map[string]any {
+	return manifest["layers"].([]any)[0].(map[string]any)["annotations"].(map[string]any)
+}
+
 // rewrite replaces text in a payload as it lies in a blob: plain in a .sig, in a DSSE envelope's base64 in
 // an .att, and one level deeper in a bundle.
 func rewrite(t testing.TB, blob, before, after []byte) []byte {

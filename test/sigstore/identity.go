@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,6 +44,13 @@ func (s *Sigstore) workflow(issuer, repository, ref string) Identity {
 			"event_name": "push", "runner_environment": "github-hosted", "run_id": "3", "run_attempt": "1",
 		},
 	}
+}
+
+// TriggeredBy is the same workflow, started by another event of GitHub than a push.
+func (i Identity) TriggeredBy(event string) Identity {
+	i.claims = maps.Clone(i.claims)
+	i.claims["event_name"] = event
+	return i
 }
 
 // Person is someone with a verified e-mail address.

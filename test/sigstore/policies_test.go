@@ -160,6 +160,30 @@ func (w *world) testOneWitnessIsNotTheOther(t *testing.T) {
 	}
 }
 
+// testNobodyBorrowsAPromise: Rekor's promise and its time are for one signature, also where another one is by the same
+// workflow, which here signed after its certificate had expired, or before no log.
+func (w *world) testNobodyBorrowsAPromise(t *testing.T) {
+	registry := sigstore.RegistryWithReferrers(t)
+	for _, cosign := range []sigstore.Cosign{sigstore.V2, sigstore.V3} {
+		for name, own := range map[string]sigstore.SignOptions{
+			"of a good time": {Witness: sigstore.LogAlone, Late: true}, "of any time": {Witness: sigstore.StampAlone},
+		} {
+			t.Run(string(cosign)+"/"+name, func(t *testing.T) {
+				signed := func(options sigstore.SignOptions) image.Reference {
+					options.Image, options.Identity, options.Cosign, options.Format = registry.Push(t, repository, "v1"), &w.workflow, cosign, sigstore.Tag
+					w.sigstore.Sign(t, options)
+					return options.Image
+				}
+				good, bad := signed(sigstore.SignOptions{Witness: sigstore.LogAlone}), signed(own)
+				policy := policyOf(signatures, w.identity(w.workflow, sigstore.LogAlone))
+				registry.Borrow(t, good, bad)
+				expect(t, w.ask(t, good, policy, time.Now()), "")
+				expect(t, w.ask(t, bad, policy, time.Now()), "transparency log signature does not match")
+			})
+		}
+	}
+}
+
 // testFormatsAddUp: an image on its way from one format to the other has signatures in both.
 func (w *world) testFormatsAddUp(t *testing.T) {
 	w.eachRegistry(t, func(t *testing.T, registry *sigstore.Registry) {

@@ -16,6 +16,7 @@ func TestSigning(t *testing.T) {
 		"a statement is no signature":      w.testAStatementIsNoSignature,
 		"witnesses that a policy requires": w.testWitnesses,
 		"one witness is not the other":     w.testOneWitnessIsNotTheOther,
+		"nobody borrows a promise":         w.testNobodyBorrowsAPromise,
 		"formats add up":                   w.testFormatsAddUp,
 		"conditions over what is attested": w.testConditions,
 		"requests to a registry":           w.testRequests,
