@@ -99,7 +99,7 @@ func TestTheSlowestTransferGivesWay(t *testing.T) {
 		c := &crowd{r: newReading()}
 		for h := range 6 {
 			c.read(ctx, fmt.Sprintf("slow-%d.example.com", h), 16*mebibyte)
-			time.Sleep(10 * time.Millisecond)
+			<-time.After(10 * time.Millisecond) // by the clock of the bubble
 		}
 		if err := c.r.content(ctx, "fast.example.com", 16*mebibyte, func(context.Context) error { return nil }, func() {}); err != nil {
 			t.Error(err)
