@@ -45,14 +45,18 @@ func (x *examiner) verify(ctx context.Context, q proof.Question) (proof.Finding,
 	if err != nil {
 		return proof.Finding{}, outcomeUnknown, err
 	}
-	key := evidenceKey(q, keys)
-	before, age := x.known(q, x.book.Get(key))
+	by := keys
+	before, age := x.known(q, x.book.Get(evidenceKey(q, by)))
+	if before == nil && keys.before != nil {
+		by = *keys.before
+		before, age = x.known(q, x.book.Get(evidenceKey(q, by)))
+	}
 	validFor := q.Requirement.ValidFor()
 	if before != nil && age < validFor {
 		if age >= validFor/100*refreshAt {
 			askLater(ctx, x.desk, x.inquiry(q, keys, nil))
 		}
-		return x.finding(q, keys, *before, nil), outcomeCached, nil
+		return x.finding(q, by, *before, nil), outcomeCached, nil
 	}
 	in := x.inquiry(q, keys, before)
 	evidence, stale, err := ask(ctx, x.desk, in)
@@ -62,7 +66,10 @@ func (x *examiner) verify(ctx context.Context, q proof.Question) (proof.Finding,
 		}
 		return proof.Finding{}, outcomeUnknown, err
 	}
-	answer := x.finding(q, keys, x.judge(q, evidence), stale)
+	if stale == nil {
+		by = keys
+	}
+	answer := x.finding(q, by, x.judge(q, evidence), stale)
 	switch {
 	case !answer.Outcome.Satisfied:
 		return answer, outcomeRejected, nil
@@ -117,23 +124,34 @@ func (x *examiner) inquiry(q proof.Question, keys preparation, before *findings)
 	}
 	in.work = func(ctx context.Context) (*proof.Evidence, error) { return x.collect(ctx, q, keys, in.key) }
 	in.elsewhere = func(ctx context.Context) **proof.Evidence {
-		fact, err := x.book.Find(ctx, key)
-		if err != nil {
-			x.metrics.log.V(1).Info("cannot look up what other replicas know", "cause", err.Error())
-			return nil
+		found := x.find(ctx, q, key)
+		if found == nil && keys.before != nil {
+			found = x.find(ctx, q, evidenceKey(q, *keys.before))
 		}
-		if found, _ := x.known(q, fact); found != nil {
-			return &found.evidence
-		}
-		return nil
+		return found
 	}
 	return in
+}
+
+// find looks up what other replicas know; nil where they know nothing that satisfies the question.
+func (x *examiner) find(ctx context.Context, q proof.Question, key verdict.Key) **proof.Evidence {
+	fact, err := x.book.Find(ctx, key)
+	if err != nil {
+		x.metrics.log.V(1).Info("cannot look up what other replicas know", "cause", err.Error())
+		return nil
+	}
+	found, _ := x.known(q, fact)
+	if found == nil {
+		return nil
+	}
+	return &found.evidence
 }
 
 // collect asks the registry and remembers what it said.
 func (x *examiner) collect(ctx context.Context, q proof.Question, keys preparation, question string) (*proof.Evidence, error) {
 	if keys.keys == nil {
-		return nil, keys.unread
+		// Not wrapped: whatever became of the keys says nothing about the registry.
+		return nil, fmt.Errorf("%v", keys.unread) //nolint:errorlint // see above
 	}
 	// The facts are at least as new as this, whenever they were read.
 	started := x.clock.Now()
@@ -142,6 +160,9 @@ func (x *examiner) collect(ctx context.Context, q proof.Question, keys preparati
 	key := evidenceKey(q, keys)
 	if errors.Is(err, image.ErrNotExist) {
 		x.dropFrom(key, q.Image.Name())
+		if keys.before != nil {
+			x.dropFrom(evidenceKey(q, *keys.before), q.Image.Name())
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -36,6 +36,8 @@ type collector interface {
 type prepared interface {
 	// Fingerprint identifies the Requirement together with its keys and trust roots.
 	Fingerprint() string
+	// Unread is why some of them could not be read; nil where all were. It is definite where one is of no use.
+	Unread() error
 	// collect asks a registry.
 	collect(ctx context.Context, access image.Access, ref image.Reference) (proof.Evidence, error)
 }
@@ -49,6 +51,9 @@ type preparation struct {
 	readAt time.Time
 	// unread is why they cannot be read.
 	unread error
+	// before is by what was judged while all keys could be read; nil where all can be, or what was judged so no longer
+	// counts.
+	before *preparation
 }
 
 // preparations keep the keys of Requirements that are asked about, by pointer: a hash for each admission would cost more
@@ -118,9 +123,13 @@ func (p *preparations) read(ctx context.Context, r *proof.Requirement) (preparat
 		return preparation{}, err
 	}
 	result := preparation{fingerprint: keys.Fingerprint(), keys: keys, readAt: now}
-	fact := p.book.Get(keysKey(r))
-	if fact == nil || fact.Text != result.fingerprint || now.Sub(fact.At) >= rememberEvery {
-		p.book.Keep(keysKey(r), &verdict.Fact{Text: result.fingerprint, At: now, Until: now.Add(r.ValidFor() + r.StaleFor())})
+	switch unread := keys.Unread(); {
+	case unread == nil:
+		p.remember(r, result)
+	case isDefinite(unread):
+		p.forget(r)
+	default:
+		result.before = p.last(ctx, r, unread)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -131,6 +140,30 @@ func (p *preparations) read(ctx context.Context, r *proof.Requirement) (preparat
 	}
 	p.kept[r] = result
 	return result, nil
+}
+
+// remember stores by what a Requirement is judged, once in a while where it stays the same.
+func (p *preparations) remember(r *proof.Requirement, read preparation) {
+	key, now := keysKey(r), read.readAt
+	known := p.book.Get(key)
+	if known == nil || known.Text != read.fingerprint || now.Sub(known.At) >= rememberEvery {
+		p.book.Keep(key, &verdict.Fact{Text: read.fingerprint, At: now, Until: now.Add(r.ValidFor() + r.StaleFor())})
+	}
+}
+
+// last is by what a Requirement was judged before some of its keys could not be read.
+func (p *preparations) last(ctx context.Context, r *proof.Requirement, unread error) *preparation {
+	ctx, cancel := context.WithTimeout(ctx, elsewhereTimeout)
+	defer cancel()
+	fact, err := p.book.Find(ctx, keysKey(r))
+	if err != nil {
+		return nil
+	}
+	result := p.usable(r, fact)
+	if result != nil {
+		result.unread = unread
+	}
+	return result
 }
 
 // forget takes back what was read before.

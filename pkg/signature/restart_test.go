@@ -160,11 +160,14 @@ func TestKeysThatCannotBeReadVerifyNothingNewForLong(t *testing.T) {
 			w.signed[webImage+"@"+digestOf(n)] = true
 		}
 		expect(t, w.ask(v, r), "verified")
-		w.set(func() { w.unreadable = errors.New("the key service does not answer") })
+		w.set(func() { w.unreadable = fmt.Errorf("the key service does not answer: %w", context.DeadlineExceeded) })
 		advance(preparationAge)
 		expect(t, answer(v.Verify(t.Context(), question(r, webImage, digestOf(2)))), "stale: …")
 		advance(oldKeys)
-		expect(t, answer(v.Verify(t.Context(), question(r, webImage, digestOf(3)))), "unknown: the key service does not answer")
+		expect(t, answer(v.Verify(t.Context(), question(r, webImage, digestOf(3)))), "unknown: the key service does not answer: …")
+		if cause := v.examiner.desk.health.failing(sourceOf(registryName)); cause != nil {
+			t.Errorf("the registry is blamed: %v", cause)
+		}
 		expect(t, w.ask(v, r), "stale: …")
 	})
 }

@@ -44,6 +44,8 @@ type world struct {
 	mu sync.Mutex
 	// signed are the digests by repository that are signed by the release key.
 	signed map[string]bool
+	// signedByRead are those of them that are signed by the key that can always be read.
+	signedByRead map[string]bool
 	// failure is what the registry answers instead of anything else.
 	failure error
 	// hangs tells whether the registry takes until the end of whoever asks.
@@ -58,8 +60,8 @@ type world struct {
 	asked, heads int
 	// attested is when the scan of all images was made; zero for none.
 	attested time.Time
-	// unreadable is why keys cannot be read.
-	unreadable error
+	// unreadable is why keys cannot be read, and unread why all but one cannot, which has signed nothing.
+	unreadable, unread error
 	// fingerprint of the keys.
 	fingerprint string
 }
@@ -68,7 +70,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	return &world{
 		t: t, store: newMemoryStore(), fingerprint: "f1",
-		signed: map[string]bool{webImage + "@" + digestOf(1): true}, tags: map[string]string{},
+		signed: map[string]bool{webImage + "@" + digestOf(1): true}, signedByRead: map[string]bool{}, tags: map[string]string{},
 	}
 }
 
@@ -104,15 +106,21 @@ func (w *world) prepare(context.Context, *proof.Requirement) (prepared, error) {
 	if w.unreadable != nil {
 		return nil, w.unreadable
 	}
-	return worldKeys{w, w.fingerprint}, nil
+	if w.unread != nil {
+		return worldKeys{w, w.fingerprint + " in part", w.unread}, nil
+	}
+	return worldKeys{w, w.fingerprint, nil}, nil
 }
 
 type worldKeys struct {
 	world       *world
 	fingerprint string
+	unread      error
 }
 
 func (k worldKeys) Fingerprint() string { return k.fingerprint }
+
+func (k worldKeys) Unread() error { return k.unread }
 
 func (k worldKeys) collect(ctx context.Context, access image.Access, ref image.Reference) (proof.Evidence, error) {
 	if err := k.world.behave(ctx, &k.world.asked); err != nil {
@@ -122,6 +130,9 @@ func (k worldKeys) collect(ctx context.Context, access image.Access, ref image.R
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	evidence := proof.Evidence{Digest: ref.Digest, CollectedAt: time.Now()}
+	if k.unread != nil && !w.signedByRead[ref.Digest] {
+		return proof.Evidence{}, k.unread
+	}
 	if w.signed[ref.Name()+"@"+ref.Digest] {
 		by := proof.Signature{Authority: "release", Signer: "sha256:key", Format: v1alpha1.FormatTag}
 		evidence.Signatures = []proof.Signature{by}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -30,13 +29,7 @@ func (a *Authorities) Fingerprint() string { return a.fingerprint }
 
 // Unread says which of the policy's authorities could not be read, and why; it is nil where all were. It is ErrNoKey
 // where one of them is of no use.
-func (a *Authorities) Unread() error {
-	var list []error
-	for _, err := range a.unread {
-		list = append(list, err)
-	}
-	return errors.Join(list...)
-}
+func (a *Authorities) Unread() error { return joined(a.unread) }
 
 // prepared is what is remembered of a policy.
 type prepared struct {
@@ -76,7 +69,7 @@ func (v *Verifier) readAuthorities(ctx context.Context, requirement *proof.Requi
 	for _, from := range policy.Spec.Authorities {
 		one, digests, err := v.readAuthority(ctx, from)
 		if err != nil {
-			unread := newUnreadError(fmt.Errorf("reading authority %q of ImagePolicy %q: %w", from.Name, policy.Name, err))
+			unread := newUnreadError(policy.Name, from.Name, err)
 			result.unread = append(result.unread, unread)
 			parts = append(parts, from.Name, unread.marker())
 			continue

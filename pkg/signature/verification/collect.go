@@ -23,7 +23,8 @@ const (
 // needs: where no attestations are asked, and what was verified satisfies it in all its environments, the rest is left.
 //
 // An error means that nobody can tell, or image.ErrNotExist that the registry has no such image. An image without
-// signatures is Evidence without signatures.
+// signatures is Evidence without signatures. Authorities that could not be read are the error only where what the others
+// signed does not satisfy the policy.
 func (v *Verifier) Collect(ctx context.Context, access image.Access, ref image.Reference, requirement *proof.Requirement, authorities *Authorities) (proof.Evidence, error) {
 	if !image.ValidDigest(ref.Digest) {
 		return proof.Evidence{}, fmt.Errorf("verifying %q: it names no digest", ref)
@@ -32,7 +33,7 @@ func (v *Verifier) Collect(ctx context.Context, access image.Access, ref image.R
 	defer cancel()
 	c := &collection{
 		verifier: v, cancel: cancel, access: registry.Access(access), ref: ref,
-		requirement: requirement, authorities: authorities.list, wanted: map[string]bool{}, left: map[string][]proof.Rejection{},
+		requirement: requirement, authorities: authorities.list, absent: authorities.unread, wanted: map[string]bool{}, left: map[string][]proof.Rejection{},
 	}
 	c.evidence.Digest, c.evidence.CollectedAt = ref.Digest, v.now().UTC()
 	for _, predicateType := range requirement.PredicateTypes() {
@@ -54,6 +55,8 @@ type collection struct {
 	ref         image.Reference
 	requirement *proof.Requirement
 	authorities []*authority
+	// absent are the policy's other authorities, which could not be read.
+	absent []*unreadError
 	// wanted are the predicate types that are asked for, that of signatures included.
 	wanted map[string]bool
 	// attestations tells whether any are asked for.
@@ -116,6 +119,10 @@ func (c *collection) result(ctx context.Context) (proof.Evidence, error) {
 			return proof.Evidence{}, err
 		}
 	}
+	// So may be what an authority signed that could not be read.
+	if len(c.absent) > 0 && (c.hidden || !c.satisfied()) {
+		return proof.Evidence{}, joined(c.absent)
+	}
 	c.evidence.Rejected = c.rejected.list()
 	return c.evidence, nil
 }
@@ -138,6 +145,7 @@ func (c *collection) add(ctx context.Context, s *signed) {
 	if len(signatures) == 0 {
 		rejected.PredicateType = s.hint
 		c.reject(rejected)
+		c.passOver(s)
 		return
 	}
 	rejected = proof.Rejection{Format: s.format, PredicateType: s.hint}

@@ -1,12 +1,15 @@
 package verification
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
 )
 
 // ErrNoKey says that there is no usable key or trust root where a policy says that one is: it is gone, or nobody may
@@ -31,19 +34,29 @@ func takesBack(err error) bool {
 // unreadError says that a policy's authority could not be read. It does not unwrap: that a source of keys did not
 // answer in time says nothing about the registry that was to be asked.
 type unreadError struct {
-	text string
+	authority, text string
 	// noKey tells that the source answered that there is nothing of use.
 	noKey bool
 }
 
-func newUnreadError(err error) *unreadError {
-	return &unreadError{text: err.Error(), noKey: takesBack(err)}
+func newUnreadError(policy, authority string, err error) *unreadError {
+	text := fmt.Sprintf("reading authority %q of ImagePolicy %q: %v", authority, policy, err)
+	return &unreadError{authority: authority, text: text, noKey: takesBack(err)}
 }
 
 func (e *unreadError) Error() string { return e.text }
 
 // Is ErrNoKey where the source said so.
 func (e *unreadError) Is(target error) bool { return target == ErrNoKey && e.noKey }
+
+// joined returns nil where there are none.
+func joined(list []*unreadError) error {
+	var problems []error
+	for _, err := range list {
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
 
 // marker stands in a fingerprint in place of a digest.
 func (e *unreadError) marker() string {
@@ -53,22 +66,36 @@ func (e *unreadError) marker() string {
 	return "unread"
 }
 
-// mayHideAttestation tells whether an authority that could not be read may have made an attestation that was asked for.
-func (c *collection) mayHideAttestation() bool {
-	return c.attestations && len(c.authorities.unread) > 0
+// mayAttest tells whether an authority may make an attestation for which a policy asks.
+func (e *unreadError) mayAttest(policy *v1alpha1.ImagePolicy) bool {
+	return slices.ContainsFunc(policy.Spec.Attestations, func(a v1alpha1.AttestationRequirement) bool {
+		return len(a.Authorities) == 0 || slices.Contains(a.Authorities, e.authority)
+	})
 }
 
-// undecided is why nobody can tell, where something that could not be read might be what is missing; nil where
-// nothing is. That a key is of no use decides nothing while the registry did not answer.
-func (c *collection) undecided() error {
-	if !c.hidden && c.satisfied() {
-		return nil
+// passOver takes what is signed by no authority that could be read. An attestation may be by one that could not be, and
+// newer than all others.
+func (c *collection) passOver(s *signed) {
+	attests := func(e *unreadError) bool { return e.mayAttest(c.requirement.ImagePolicy()) }
+	if !c.mayBeAttestation(s) || !slices.ContainsFunc(c.absent, attests) {
+		return
 	}
-	list := slices.Clone(c.unread)
-	for _, err := range c.authorities.unread {
-		if len(c.unread) == 0 || !err.noKey {
-			list = append(list, err)
-		}
-	}
-	return errors.Join(distinct(list)...)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hidden = true
 }
+
+// mayBeAttestation tells whether something may be an attestation for which the policy asks. A bundle's hint is what it
+// says itself, a layer's is what was written beside it.
+func (c *collection) mayBeAttestation(s *signed) bool {
+	switch {
+	case !s.isEnvelope():
+		return false
+	case s.entity == nil && saysNothing(s.hint):
+		return true
+	}
+	return s.hint == "" || s.hint != signaturePredicate && c.isWanted(s.hint)
+}
+
+// isEnvelope tells whether what was signed is a DSSE envelope, as all statements are.
+func (s *signed) isEnvelope() bool { return bytes.HasPrefix(s.message, []byte("DSSEv1 ")) }
