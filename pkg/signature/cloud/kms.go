@@ -32,7 +32,8 @@ type KMS struct {
 // NewKMS returns a KMS. It asks for nothing yet.
 func NewKMS() *KMS { return &KMS{google: map[string]*gcp.SignerVerifier{}} }
 
-// PublicKey reads a key. Callers keep it: every call asks the service.
+// PublicKey reads a key. Callers keep it: every call asks the service. errors.Is(err, fs.ErrNotExist) where the service
+// answers that there is no such key or that it is disabled, and fs.ErrPermission where this process may not read it.
 func (k *KMS) PublicKey(ctx context.Context, uri string) (crypto.PublicKey, error) {
 	var key crypto.PublicKey
 	var err error
