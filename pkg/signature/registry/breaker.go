@@ -7,7 +7,7 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// When a registry is left alone, and for how long.
+// When a registry or a repository is left alone, and for how long.
 const (
 	failuresToOpen = 3
 	firstPause     = time.Second
@@ -26,11 +26,13 @@ const (
 	failing
 )
 
-// breaker keeps askers away from a registry that fails, so that they learn it at once instead of
-// waiting for it, and so that the registry is not held down by them. While it is open, one probe at a
-// time goes through after each pause.
+// breaker keeps askers away from what fails, so that they learn it at once instead of waiting for it, and so that it is
+// not held down by them. While it is open, one probe at a time goes through after each pause.
 type breaker struct {
 	clock clock.PassiveClock
+	// forgets is set where it is closed again after a short pause, without a probe: what is asked differs so much that
+	// one answer says little of the next. One image of a repository may be broken, and another one new.
+	forgets bool
 
 	mu       sync.Mutex
 	failures int
@@ -63,6 +65,10 @@ func (b *breaker) allow() (ticket, error) {
 	if remaining := b.until.Sub(b.clock.Now()); remaining > 0 || b.probing {
 		return ticket{}, &pausedError{remaining: max(remaining, 0), cause: b.cause}
 	}
+	if b.forgets {
+		b.close()
+		return ticket{}, nil
+	}
 	b.probing = true
 	return ticket{probe: true}, nil
 }
@@ -77,16 +83,36 @@ func (b *breaker) done(t ticket, result outcome, cause error) {
 	switch {
 	case result == unknown:
 	case result == healthy:
-		b.failures, b.pause, b.until, b.cause = 0, 0, time.Time{}, nil
+		b.close()
 	case !open:
 		b.failures++
 		if b.failures >= failuresToOpen {
-			b.pause, b.cause = firstPause, cause
-			b.until = b.clock.Now().Add(b.pause)
+			b.leave(firstPause, cause)
 		}
 	case t.probe:
-		b.pause, b.cause = min(2*b.pause, longestPause), cause
-		b.until = b.clock.Now().Add(b.pause)
+		b.leave(min(2*b.pause, longestPause), cause)
 	}
 	// Requests that began before it opened and failed since say nothing new.
+}
+
+// open keeps askers away at once, whatever was counted.
+func (b *breaker) open(cause error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.until.IsZero() {
+		b.leave(firstPause, cause)
+	}
+}
+
+func (b *breaker) isOpen() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.until.IsZero()
+}
+
+func (b *breaker) close() { b.failures, b.pause, b.until, b.cause = 0, 0, time.Time{}, nil }
+
+func (b *breaker) leave(pause time.Duration, cause error) {
+	b.pause, b.cause = pause, cause
+	b.until = b.clock.Now().Add(pause)
 }

@@ -42,9 +42,11 @@ type endpoint struct {
 	// connections is the guarded transport, without authentication.
 	connections http.RoundTripper
 	pool        *http.Transport
-	breaker     *breaker
-	slots       chan struct{}
-	flights     singleflight.Group
+	// breaker is of the registry itself; each repository has its own.
+	breaker      *breaker
+	repositories *repositories
+	slots        chan struct{}
+	flights      singleflight.Group
 	// referrersAPI is where it was seen to lack.
 	referrersAPI *referrersAPI
 	clock        clock.Clock
@@ -56,6 +58,9 @@ type endpoint struct {
 	asked     time.Time
 	// quotas of those who ask, by the name of their session.
 	quotas *lru.Cache
+	// suspecting is set while it is pinged because something of it failed, last at suspectedAt.
+	suspecting  bool
+	suspectedAt time.Time
 }
 
 func newEndpoint(c *Client, host string) (*endpoint, error) {
@@ -87,7 +92,7 @@ func newEndpoint(c *Client, host string) (*endpoint, error) {
 			InsecureSkipVerify: set.SkipTLSVerify,
 		},
 	}
-	return &endpoint{
+	e := &endpoint{
 		client:   c,
 		registry: registry,
 		pool:     pool,
@@ -102,7 +107,9 @@ func newEndpoint(c *Client, host string) (*endpoint, error) {
 		quotas:   lru.New(maxQuotas),
 
 		referrersAPI: newReferrersAPI(c.config.Clock),
-	}, nil
+	}
+	e.repositories = newRepositories(e)
+	return e, nil
 }
 
 // exchange lets work ask the registry within a quota, again where that may help. Each try is bounded by the time of a
@@ -137,19 +144,16 @@ func (e *endpoint) exchange(ctx context.Context, q *quota, work func(context.Con
 
 // try asks once, and returns what the registry said in Retry-After.
 func (e *endpoint) try(ctx context.Context, q *quota, work func(context.Context) error) (time.Duration, error) {
-	select {
-	case e.slots <- struct{}{}:
-		defer func() { <-e.slots }()
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	if err := e.alive(ctx); err != nil {
+		return 0, err
 	}
-	leave, err := q.breaker.allow()
+	leave, err := e.enter(ctx, q.repository)
 	if err != nil {
 		return 0, err
 	}
-	permit, err := e.breaker.allow()
+	defer leave()
+	settle, err := q.allow()
 	if err != nil {
-		q.breaker.done(leave, unknown, nil)
 		return 0, err
 	}
 	began := e.clock.Now()
@@ -168,8 +172,16 @@ func (e *endpoint) try(ctx context.Context, q *quota, work func(context.Context)
 	if result == failing && ctx.Err() != nil && e.clock.Since(began) < blamePatience {
 		result = unknown
 	}
-	e.breaker.done(permit, result, err)
-	q.breaker.done(leave, judgeQuota(err), err)
+	settle(result, err)
+	switch {
+	case q.repository != nil:
+		err = e.learn(ctx, result, err, seen)
+	default:
+		e.breaker.done(ticket{}, result, err)
+		if result == failing {
+			err = &registryError{err: err}
+		}
+	}
 	if err == nil {
 		return 0, nil
 	}

@@ -30,13 +30,23 @@ type Error struct {
 // Error names the registry and the cause.
 func (e *Error) Error() string { return fmt.Sprintf("registry %q %s", e.Registry, e.Cause) }
 
-// ConcernsAll tells whether the cause says something about whatever else the registry may be asked: it
-// does not answer, or fails. What it refuses to one asker, or answers in a way that cannot be used, does not.
+// ConcernsAll tells whether the cause says something about whatever else the registry may be asked: it cannot be
+// connected to, or does not even answer a ping. What it refuses to one asker, or answers in a way that cannot be used,
+// does not; nor that one repository fails.
 func (e *Error) ConcernsAll() bool {
+	if e.err == nil {
+		return e.Status == 0
+	}
+	return errors.As(e.err, new(*registryError))
+}
+
+// ConcernsRepository tells whether the cause says something about whatever else the same repository may be asked: it
+// does not answer, or fails.
+func (e *Error) ConcernsRepository() bool {
 	if e.err == nil {
 		return e.Status == 0 || e.Status >= http.StatusInternalServerError
 	}
-	return judge(e.err) == failing
+	return e.ConcernsAll() || judge(e.err) == failing
 }
 
 // Unwrap returns what lies below; it may be nil.

@@ -38,6 +38,8 @@ func TestFailuresAreNotAnswers(t *testing.T) {
 		status int
 		want   string
 		tries  int64
+		// most is more than tries where that depends on which connections were kept.
+		most int64
 	}{
 		"unauthorized":  {status: 401, want: "refuses access (401 Unauthorized)", tries: 1},
 		"forbidden":     {status: 403, want: "refuses access (403 Forbidden)", tries: 1},
@@ -48,7 +50,7 @@ func TestFailuresAreNotAnswers(t *testing.T) {
 		"a lost ping":   {path: "/v2/", status: 404, want: "something else answers for it", tries: 1},
 		"a broken ping": {path: "/v2/", status: 503, want: "fails (503 Service Unavailable)", tries: 2},
 		// The transport tries a kept connection's request once more by itself.
-		"a hasty hangup": {answer: hangUp, want: "cannot be reached", tries: 3},
+		"a hasty hangup": {answer: hangUp, want: "cannot be reached", tries: 3, most: 4},
 		"other content": {answer: func(w http.ResponseWriter, _ *http.Request) bool {
 			_, _ = io.WriteString(w, `{"schemaVersion": 2}`)
 			return true
@@ -86,7 +88,7 @@ func TestFailuresAreNotAnswers(t *testing.T) {
 			if failed.Registry != s.host() || (tt.path == "/manifests/" && failed.Status != tt.status) {
 				t.Errorf("error = %+v", failed)
 			}
-			if got := tries.Load(); got != tt.tries {
+			if got := tries.Load(); got != tt.tries && got != max(tt.tries, tt.most) {
 				t.Errorf("it was tried %d times, want %d", got, tt.tries)
 			}
 			s.answer(nil)

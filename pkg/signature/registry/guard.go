@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -45,7 +47,9 @@ func (g *guard) RoundTrip(request *http.Request) (*http.Response, error) {
 	request = request.Clone(request.Context())
 	request.Header.Set("User-Agent", g.userAgent)
 	began := g.clock.Now()
-	response, err := g.inner.RoundTrip(request)
+	noted, note := noteConnection(request, g.host)
+	response, err := g.inner.RoundTrip(noted)
+	note(err)
 	seen := Request{Registry: g.host, Kind: g.kind(request), Duration: g.clock.Since(began)}
 	if err == nil {
 		seen.Status = response.StatusCode
@@ -81,6 +85,27 @@ func (g *guard) kind(request *http.Request) Kind {
 type trace struct {
 	mu         sync.Mutex
 	retryAfter time.Duration
+	// connected is set where the registry's own host could be connected to, and unconnected where it could not: not
+	// for want of the asker's time, and not that of another host to which it redirects.
+	connected, unconnected atomic.Bool
+}
+
+// noteConnection returns a request that notes whether the registry's host can be connected to, and what is to be called
+// with the end of it.
+func noteConnection(request *http.Request, host string) (noted *http.Request, note func(error)) {
+	ctx := request.Context()
+	t, ok := ctx.Value(traceKey{}).(*trace)
+	if !ok || request.URL.Host != host {
+		return request, func(error) {}
+	}
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
+	return request.WithContext(ctx), func(err error) {
+		t.connected.Store(connected.Load())
+		t.unconnected.Store(err != nil && !connected.Load() && ctx.Err() == nil)
+	}
 }
 
 type traceKey struct{}

@@ -25,6 +25,8 @@ type quota struct {
 	// breaker counts refusals for there being too many requests, for registries that do not say when to
 	// come again.
 	breaker *breaker
+	// repository that is asked; nil where it is the registry itself.
+	repository *repository
 
 	mu sync.Mutex
 	// notBefore is set by the registry's Retry-After.
@@ -32,13 +34,13 @@ type quota struct {
 }
 
 // quota returns the one of a name, which outlives the sessions under that name.
-func (e *endpoint) quota(name string) *quota {
+func (e *endpoint) quota(name string, repository *repository) *quota {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if kept, found := e.quotas.Get(name); found {
 		return kept.(*quota)
 	}
-	made := &quota{clock: e.clock, breaker: &breaker{clock: e.clock}}
+	made := &quota{clock: e.clock, breaker: &breaker{clock: e.clock}, repository: repository}
 	e.quotas.Add(name, made)
 	return made
 }
@@ -80,6 +82,27 @@ func (q *quota) leaveAlone(wanted time.Duration) {
 	if until := q.clock.Now().Add(wanted); until.After(q.notBefore) {
 		q.notBefore = until
 	}
+}
+
+// allow returns what must be told how the exchange ended, or why there is to be none.
+func (q *quota) allow() (settle func(outcome, error), err error) {
+	own, err := q.breaker.allow()
+	if err != nil {
+		return nil, err
+	}
+	var shared ticket
+	if q.repository != nil {
+		if shared, err = q.repository.breaker.allow(); err != nil {
+			q.breaker.done(own, unknown, nil)
+			return nil, err
+		}
+	}
+	return func(result outcome, cause error) {
+		q.breaker.done(own, judgeQuota(cause), cause)
+		if q.repository != nil {
+			q.repository.breaker.done(shared, result, cause)
+		}
+	}, nil
 }
 
 // judgeQuota says what an exchange tells of the asker's quota.

@@ -89,20 +89,31 @@ func TestAThrottledTokenIsTheAskersAffair(t *testing.T) {
 	}
 }
 
-func TestWhichFailuresConcernAllWhoAsk(t *testing.T) {
+func TestWhomFailuresConcern(t *testing.T) {
 	for status, want := range map[int]bool{401: false, 403: false, 418: false, 429: false, 500: true, 503: true} {
 		s := newServer(t)
 		ref := s.push(t, "team/web", "v1")
 		s.status("/manifests/", status)
 		failed := failure(t, newClient(t, registry.Config{}).Exists(t.Context(), registry.Access{}, ref))
+		if failed.ConcernsAll() || failed.ConcernsRepository() != want {
+			t.Errorf("%+v concerns all: %t, the repository: %t, want %t", failed, failed.ConcernsAll(), !want, want)
+		}
+		s.status("/v2/", status)
+		failed = failure(t, newClient(t, registry.Config{}).Exists(t.Context(), registry.Access{}, ref))
 		if failed.ConcernsAll() != want {
-			t.Errorf("%+v concerns all: %t, want %t", failed, !want, want)
+			t.Errorf("a ping, %+v concerns all: %t, want %t", failed, !want, want)
 		}
 	}
 	s := newServer(t)
 	ref := s.push(t, "team/web", "v1")
+	client := newClient(t, registry.Config{})
+	if err := client.Exists(t.Context(), registry.Access{}, ref); err != nil {
+		t.Fatal(err)
+	}
 	s.Close()
-	if failed := failure(t, newClient(t, registry.Config{}).Exists(t.Context(), registry.Access{}, ref)); !failed.ConcernsAll() {
-		t.Errorf("%+v does not concern all", failed)
+	for name, client := range map[string]*registry.Client{"new": newClient(t, registry.Config{}), "warm": client} {
+		if failed := failure(t, client.Exists(t.Context(), registry.Access{}, ref)); !failed.ConcernsAll() || !failed.ConcernsRepository() {
+			t.Errorf("%s: %v does not concern all", name, failed)
+		}
 	}
 }

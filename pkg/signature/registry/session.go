@@ -76,7 +76,7 @@ func (e *endpoint) begin(ctx context.Context, access Access, repository string) 
 		return e.session(ctx, Access{}, repository)
 	}
 	s := &session{
-		endpoint: e, repository: target, quota: e.quota(sessionName(access, repository)),
+		endpoint: e, repository: target, quota: e.quota(sessionName(access, repository), e.repositories.of(repository)),
 		born: e.clock.Now(), note: note,
 	}
 	challenge, err := e.currentChallenge(ctx)
@@ -134,7 +134,7 @@ func (e *endpoint) currentChallenge(ctx context.Context) (*transport.Challenge, 
 	}
 	return fly(ctx, e, "ping", func(ctx context.Context) (*transport.Challenge, error) {
 		var challenge *transport.Challenge
-		err := e.exchange(ctx, e.quota(pings), func(ctx context.Context) (err error) {
+		err := e.exchange(ctx, e.quota(pings, nil), func(ctx context.Context) (err error) {
 			challenge, err = transport.Ping(ctx, e.registry, e.connections)
 			return err
 		})
@@ -259,7 +259,7 @@ func checkStatus(response *http.Response, expected ...int) error {
 // confirm pings the registry, whatever is known of it.
 func (s *session) confirm(ctx context.Context) error {
 	e := s.endpoint
-	err := e.exchange(ctx, e.quota(pings), func(ctx context.Context) error {
+	err := e.exchange(ctx, e.quota(pings, nil), func(ctx context.Context) error {
 		_, err := transport.Ping(ctx, e.registry, e.connections)
 		return err
 	})
