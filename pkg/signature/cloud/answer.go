@@ -31,7 +31,7 @@ func answerOf(err error) error {
 			return nil
 		}
 		return answerOfHTTP(ofVault.StatusCode)
-	case errors.Is(err, iterator.Done), strings.HasPrefix(err.Error(), noVaultKey):
+	case errors.Is(err, iterator.Done), errors.Is(err, errDisabled), strings.HasPrefix(err.Error(), noVaultKey):
 		return fs.ErrNotExist
 	}
 	switch codeOf(err) {

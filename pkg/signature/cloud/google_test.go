@@ -5,10 +5,13 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"cloud.google.com/go/kms/apiv1/kmspb"
@@ -29,6 +32,16 @@ const (
 type googleKMS struct {
 	kmspb.UnimplementedKeyManagementServiceServer
 	public string
+	// disabled is the version that may not be used.
+	disabled atomic.Pointer[string]
+}
+
+func (g *googleKMS) GetCryptoKeyVersion(ctx context.Context, r *kmspb.GetCryptoKeyVersionRequest) (*kmspb.CryptoKeyVersion, error) {
+	version := &kmspb.CryptoKeyVersion{Name: r.GetName(), State: kmspb.CryptoKeyVersion_ENABLED}
+	if disabled := g.disabled.Load(); disabled != nil && strings.HasSuffix(r.GetName(), "/cryptoKeyVersions/"+*disabled) {
+		version.State = kmspb.CryptoKeyVersion_DISABLED
+	}
+	return version, known(ctx, r.GetName())
 }
 
 func known(ctx context.Context, name string) error {
@@ -40,10 +53,6 @@ func known(ctx context.Context, name string) error {
 		return status.Errorf(codes.PermissionDenied, "%s may not be read,\nor does not exist", name)
 	}
 	return nil
-}
-
-func (g *googleKMS) GetCryptoKey(ctx context.Context, r *kmspb.GetCryptoKeyRequest) (*kmspb.CryptoKey, error) {
-	return &kmspb.CryptoKey{Name: r.GetName(), Purpose: kmspb.CryptoKey_ASYMMETRIC_SIGN}, known(ctx, r.GetName())
 }
 
 func (g *googleKMS) ListCryptoKeyVersions(ctx context.Context, r *kmspb.ListCryptoKeyVersionsRequest) (*kmspb.ListCryptoKeyVersionsResponse, error) {
@@ -91,4 +100,25 @@ func TestAKeyInGoogleCloud(t *testing.T) {
 	requireKey(t, &key.PublicKey, "gcpkms://"+googleKey)
 	_, err := cloud.NewKMS().PublicKey(t.Context(), "gcpkms://"+strings.Replace(googleKey, "release", "other", 1))
 	oneLine(t, err, "asking Google Cloud KMS for", "PermissionDenied", "may not be read")
+}
+
+func TestAVersionOfAKeyInGoogleCloudThatIsDisabledIsNoticed(t *testing.T) {
+	googleIdentity(t)
+	key := newECDSA(t)
+	service, server := &googleKMS{public: pemOf(t, key.Public())}, grpc.NewServer()
+	kmspb.RegisterKeyManagementServiceServer(server, service)
+	clouds.is(t, googleHost, server)
+	client := cloud.NewKMS()
+	for _, uri := range []string{"gcpkms://" + googleKey + "/cryptoKeyVersions/2", "gcpkms://" + googleKey + "/versions/2"} {
+		service.disabled.Store(nil)
+		if _, err := client.PublicKey(t.Context(), uri); err != nil {
+			t.Fatal(err)
+		}
+		service.disabled.Store(new("2"))
+		_, err := client.PublicKey(t.Context(), uri)
+		oneLine(t, err, "version 2", "DISABLED", "not enabled")
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%v: it does not take back what was read before", err)
+		}
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 
 	"github.com/sigstore/sigstore/pkg/signature/kms/aws"
 	"github.com/sigstore/sigstore/pkg/signature/kms/azure"
@@ -20,17 +19,15 @@ import (
 // them: workload identities, instance metadata, environment variables. It is safe for concurrent use.
 //
 // AWS asks for the permissions kms:GetPublicKey and kms:DescribeKey, Azure for Get on keys, Google for
-// cloudkms.cryptoKeyVersions.viewPublicKey, .get and .list and cloudkms.cryptoKeys.get, Vault for read on
+// cloudkms.cryptoKeyVersions.viewPublicKey, .get and .list, Vault for read on
 // transit/keys/NAME, by VAULT_ADDR and VAULT_TOKEN.
 type KMS struct {
-	mu sync.Mutex
-	// google keeps clients by URI: each holds a connection that cannot be closed. They see a new version of a key
-	// after at most five minutes; the others' are made anew each time.
-	google map[string]*gcp.SignerVerifier
+	// google keeps a connection; the others' clients are made anew each time.
+	google googleKeys
 }
 
 // NewKMS returns a KMS. It asks for nothing yet.
-func NewKMS() *KMS { return &KMS{google: map[string]*gcp.SignerVerifier{}} }
+func NewKMS() *KMS { return &KMS{} }
 
 // PublicKey reads a key. Callers keep it: every call asks the service. errors.Is(err, fs.ErrNotExist) where the service
 // answers that there is no such key or that it is disabled, and fs.ErrPermission where this process may not read it.
@@ -47,7 +44,7 @@ func (k *KMS) PublicKey(ctx context.Context, uri string) (crypto.PublicKey, erro
 		key, err = fromAzure(ctx, uri)
 	case strings.HasPrefix(uri, gcp.ReferenceScheme):
 		service = "Google Cloud KMS"
-		key, err = k.fromGoogle(ctx, uri)
+		key, err = k.google.publicKey(ctx, uri)
 	case strings.HasPrefix(uri, hashivault.ReferenceScheme):
 		service = "Vault"
 		key, err = fromVault(ctx, uri)
@@ -76,23 +73,6 @@ func fromAzure(ctx context.Context, uri string) (crypto.PublicKey, error) {
 		return nil, err
 	}
 	return key.PublicKey()
-}
-
-func (k *KMS) fromGoogle(ctx context.Context, uri string) (crypto.PublicKey, error) {
-	k.mu.Lock()
-	key := k.google[uri]
-	k.mu.Unlock()
-	if key == nil {
-		var err error
-		// The client renews its tokens with the context that it is made with, long after this call.
-		if key, err = gcp.LoadSignerVerifier(context.WithoutCancel(ctx), uri); err != nil {
-			return nil, err
-		}
-		k.mu.Lock()
-		k.google[uri] = key
-		k.mu.Unlock()
-	}
-	return key.PublicKey(options.WithContext(ctx))
 }
 
 // fromVault does not wait for longer than the context: the client takes none. It gives up by itself after a minute.

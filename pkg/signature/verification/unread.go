@@ -19,8 +19,10 @@ var ErrNoKey = errors.New("there is no usable key or trust root")
 // unusableError is about content that was read and is of no use.
 type unusableError struct{ error }
 
+// Is ErrNoKey.
 func (e *unusableError) Is(target error) bool { return target == ErrNoKey }
 
+// Unwrap returns why it is of no use.
 func (e *unusableError) Unwrap() error { return e.error }
 
 func unusable(format string, args ...any) error { return &unusableError{fmt.Errorf(format, args...)} }
