@@ -25,7 +25,8 @@ With -o json or yaml the output is one object:
         authorities[]   name, trusts (Key | Keyless), signed, reason, signature
         attestations[]  name, predicateType, satisfied, reasons[], time, signature
         signature       authority, signer, format (Tag | Bundle), time
-        rejected[]      format, predicateType, authority, reason: what lies beside the image and does not count
+        rejected[]      format, predicateType, authority, reason: what lies beside the image and does not count;
+                        incomplete: not all that lies there was looked at
 
 Exit codes: 0 all images satisfy all policies that were asked, 4 one does not, is covered by none or does not exist,
 1 nobody could tell of one (a registry that gives no answer, an ImagePolicy that cannot be read), or wrong input.`

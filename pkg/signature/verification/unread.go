@@ -20,9 +20,11 @@ var ErrNoKey = errors.New("there is no usable key or trust root")
 type unusableError struct{ error }
 
 // Is ErrNoKey.
+// Is tells apart what holds no key from what could not be read.
 func (e *unusableError) Is(target error) bool { return target == ErrNoKey }
 
 // Unwrap returns why it is of no use.
+// Unwrap returns what is wrong with the content.
 func (e *unusableError) Unwrap() error { return e.error }
 
 func unusable(format string, args ...any) error { return &unusableError{fmt.Errorf(format, args...)} }
