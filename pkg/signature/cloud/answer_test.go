@@ -2,6 +2,7 @@ package cloud_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -62,6 +63,25 @@ func TestWhatAzureSaysOfAKeyIsAnAnswer(t *testing.T) {
 			answers(w, "application/json", code, map[string]any{"error": map[string]any{"code": "No", "message": "no"}})
 		}))
 		requireAnswer(t, "azurekms://shop.vault.azure.net/release", want)
+	}
+}
+
+func TestAKeyInAzureThatIsDisabledIsNoticed(t *testing.T) {
+	azureIdentity(t)
+	key := newRSA(t)
+	public := map[string]any{
+		"kid": "https://shop.vault.azure.net/keys/release/1", "kty": "RSA",
+		"n": base64.RawURLEncoding.EncodeToString(key.N.Bytes()), "e": base64.RawURLEncoding.EncodeToString([]byte{1, 0, 1}),
+	}
+	for _, uri := range []string{"azurekms://shop.vault.azure.net/release", "azurekms://shop.vault.azure.net/release/1a"} {
+		for _, enabled := range []bool{true, false} {
+			clouds.is(t, "shop.vault.azure.net", azureVault(public, enabled))
+			if enabled {
+				requireKey(t, &key.PublicKey, uri)
+				continue
+			}
+			requireAnswer(t, uri, fs.ErrNotExist)
+		}
 	}
 }
 

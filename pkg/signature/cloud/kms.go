@@ -66,15 +66,6 @@ func fromAWS(ctx context.Context, uri string) (crypto.PublicKey, error) {
 	return key.PublicKey(options.WithContext(ctx))
 }
 
-// fromAzure relies on the context that the client is made with: its PublicKey takes none.
-func fromAzure(ctx context.Context, uri string) (crypto.PublicKey, error) {
-	key, err := azure.LoadSignerVerifier(ctx, uri)
-	if err != nil {
-		return nil, err
-	}
-	return key.PublicKey()
-}
-
 // fromVault does not wait for longer than the context: the client takes none. It gives up by itself after a minute.
 func fromVault(ctx context.Context, uri string) (crypto.PublicKey, error) {
 	if os.Getenv("VAULT_ADDR") == "" {

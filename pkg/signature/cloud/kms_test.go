@@ -80,7 +80,7 @@ func TestAKeyInAWS(t *testing.T) {
 }
 
 // azureVault speaks the REST protocol of Azure Key Vault, with its challenge.
-func azureVault(public map[string]any) http.HandlerFunc {
+func azureVault(public map[string]any, enabled bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer of-azure" {
 			w.Header().Set("WWW-Authenticate", `Bearer authorization="https://login.windows.net/tenant", resource="https://vault.azure.net"`)
@@ -91,7 +91,7 @@ func azureVault(public map[string]any) http.HandlerFunc {
 			answers(w, "application/json", http.StatusNotFound, map[string]any{"error": map[string]any{"code": "KeyNotFound", "message": "no\nsuch key"}})
 			return
 		}
-		answers(w, "application/json", http.StatusOK, map[string]any{"key": public, "attributes": map[string]any{"enabled": true}})
+		answers(w, "application/json", http.StatusOK, map[string]any{"key": public, "attributes": map[string]any{"enabled": enabled}})
 	}
 }
 
@@ -123,7 +123,7 @@ func TestAKeyInAzure(t *testing.T) {
 	// An uncompressed point: 4, x, y (SEC 1).
 	clouds.is(t, "shop.vault.azure.net", azureVault(map[string]any{
 		"kid": "https://shop.vault.azure.net/keys/release/1", "kty": "EC-HSM", "crv": "P-256", "x": coordinate(raw[1:33]), "y": coordinate(raw[33:]),
-	}))
+	}, true))
 	requireKey(t, &key.PublicKey, "azurekms://shop.vault.azure.net/release")
 	_, err = cloud.NewKMS().PublicKey(t.Context(), "azurekms://shop.vault.azure.net/other")
 	oneLine(t, err, "asking Azure Key Vault for", "it answered 404 KeyNotFound")
