@@ -57,12 +57,35 @@ type inquiry[T any] struct {
 	key string
 	// source that is asked, as messages name it: `registry "r.local"`.
 	source string
+	// part of the source that is asked, whose failures are no others'; empty if there are no parts: a repository.
+	part string
+	// alive asks the source itself whether it is there; if nil, only the question can tell.
+	alive func(context.Context) error
+	// unhurried is set where what was known before may be wrong by now, so that only a failure is a reason to use it
+	// and slowness is none.
+	unhurried bool
 	// work finds the answer. It is done once for all who ask at the same time, and goes on when they have left.
 	work func(context.Context) (T, error)
 	// before is what was known and may be used while the source fails; nil if there is nothing.
 	before *T
 	// elsewhere looks for the same where other processes left it; nil if it finds nothing. It may be nil itself.
 	elsewhere func(context.Context) *T
+}
+
+// place is the name under which the health of the part is known.
+func (in *inquiry[T]) place() string { return in.source + " " + in.part }
+
+// patience is how long who has an older answer waits for a new one: who asks without hurry leaves some of their time to
+// what they do with the answer.
+func (in *inquiry[T]) patience(ctx context.Context, d *desk) time.Duration {
+	if !in.unhurried {
+		return d.patience
+	}
+	patience := d.timeout
+	if deadline, bounded := ctx.Deadline(); bounded {
+		patience = min(patience, time.Until(deadline)/4*3)
+	}
+	return max(patience, 0)
 }
 
 // notice is a negative answer of the type T that is worth keeping for seconds.
@@ -83,13 +106,14 @@ func ask[T any](ctx context.Context, d *desk, in inquiry[T]) (answer T, stale, e
 		return instead(ctx, d, in, kept.(error))
 	}
 	if in.before != nil {
-		if cause := d.health.failing(in.source); cause != nil {
+		if cause := d.health.failing(in.source, in.place(), in.unhurried); cause != nil {
 			askLater(ctx, d, in)
 			return *in.before, cause, nil
 		}
 	}
 	results := start(ctx, d, in)
-	impatience := time.NewTimer(d.patience)
+	patience := in.patience(ctx, d)
+	impatience := time.NewTimer(patience)
 	defer impatience.Stop()
 	select {
 	case result := <-results:
@@ -98,7 +122,7 @@ func ask[T any](ctx context.Context, d *desk, in inquiry[T]) (answer T, stale, e
 		return instead(ctx, d, in, late(in.source, ctx.Err()))
 	case <-impatience.C:
 	}
-	cause := &slowError{source: in.source, waited: d.patience}
+	cause := &slowError{source: in.source, waited: patience}
 	if in.before != nil {
 		return *in.before, cause, nil
 	}
@@ -141,28 +165,40 @@ func start[T any](ctx context.Context, d *desk, in inquiry[T]) <-chan singleflig
 		defer cancel()
 		d.running.Store(in.key, true)
 		defer d.running.Delete(in.key)
-		stop := d.watch(in.source)
+		stop := d.watch(in.source, in.place())
 		answer, err := guarded(ctx, in)
 		stop()
-		if err == nil || isDefinite(err) {
-			d.health.answered(in.source)
-		}
 		if err != nil {
-			if concernsAll(err) {
-				d.health.failed(in.source, err)
-				if prober := d.health.beginProbing(in.source); prober != 0 {
-					go probe(context.WithoutCancel(ctx), d, in, prober)
-				}
-			}
+			note(ctx, d, in, err)
 			d.recent.Add(in.key, err, d.retryAfter)
 			return nil, err
 		}
+		d.health.answered(in.source, in.place())
 		return answer, nil
 	})
 }
 
-// probe asks a source that failed again and again until it answers, or nobody has asked about it for a while: so it is
-// known to fail or to answer, and no admission waits to find out.
+// note remembers what an error says of its source and of the part of it.
+func note[T any](ctx context.Context, d *desk, in inquiry[T], err error) {
+	if isDefinite(err) {
+		d.health.answered(in.source, in.place())
+		return
+	}
+	all, part := concerns(err)
+	switch {
+	case all || (part && in.part == ""):
+		d.health.failed(in.source, err)
+		if prober := d.health.beginProbing(in.source); prober != 0 {
+			go probe(context.WithoutCancel(ctx), d, in, prober)
+		}
+	case part:
+		d.health.failed(in.place(), err)
+	}
+}
+
+// probe asks a source that failed again and again whether it is there, until it is, or nobody has asked about it for a
+// while: so it is known to fail or to answer, and no admission waits to find out. A question that failed is not asked
+// again for that, where there is another way: it may fail for reasons of its own.
 func probe[T any](ctx context.Context, d *desk, in inquiry[T], prober int) {
 	pause := probeInterval
 	for d.health.goesOnProbing(in.source, prober) {
@@ -171,14 +207,29 @@ func probe[T any](ctx context.Context, d *desk, in inquiry[T], prober int) {
 		if !d.health.goesOnProbing(in.source, prober) {
 			return
 		}
-		<-start(ctx, d, in)
+		if in.alive == nil {
+			<-start(ctx, d, in)
+		} else {
+			look(ctx, d, in)
+		}
 		pause = min(2*pause, maxProbeInterval)
 	}
 }
 
-// watch says of a source that does not answer that it fails, for as long as it does not: who could do with older facts
+// look asks once whether a source is there.
+func look[T any](ctx context.Context, d *desk, in inquiry[T]) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	if err := in.alive(ctx); err != nil {
+		d.health.failed(in.source, err)
+		return
+	}
+	d.health.answered(in.source)
+}
+
+// watch says of a part that does not answer that it is slow, for as long as it does not: who could do with older facts
 // need not find out one after another. It returns what ends that.
-func (d *desk) watch(source string) (stop func()) {
+func (d *desk) watch(source, place string) (stop func()) {
 	answered, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -189,7 +240,7 @@ func (d *desk) watch(source string) (stop func()) {
 			case <-answered:
 				return
 			case <-slow.C:
-				d.health.failed(source, &slowError{source: source, waited: d.patience})
+				d.health.slow(place, &slowError{source: source, waited: d.patience})
 			}
 		}
 	}()
@@ -216,7 +267,7 @@ func askLater[T any](ctx context.Context, d *desk, in inquiry[T]) {
 	if _, running := d.running.Load(in.key); running {
 		return
 	}
-	if _, found := d.recent.Get(in.key); found || !d.health.mayAsk(in.source) {
+	if _, found := d.recent.Get(in.key); found || !d.health.mayAsk(in.source) || !d.health.mayAsk(in.place()) {
 		return
 	}
 	select {

@@ -25,6 +25,7 @@ type examiner struct {
 	preparations *preparations
 	clock        clock.PassiveClock
 	metrics      *metrics
+	pinger       pinger
 }
 
 // findings are evidence and the judgement of it for one question.
@@ -118,6 +119,8 @@ func (x *examiner) inquiry(q proof.Question, keys preparation, before *findings)
 	in := inquiry[*proof.Evidence]{
 		key:    key.String() + " " + q.Image.Name() + " " + q.Access.Key(),
 		source: sourceOf(q.Image.Registry),
+		part:   q.Image.Repository,
+		alive:  func(ctx context.Context) error { return x.pinger.Ping(ctx, q.Image.Registry) },
 	}
 	if before != nil {
 		in.before = &before.evidence

@@ -28,7 +28,7 @@ const (
 	maxSources = 1024
 )
 
-// health remembers which sources have just failed. It is safe for concurrent use.
+// health remembers which sources, and which parts of them, have just failed or been slow. It is safe for concurrent use.
 type health struct {
 	clock clock.PassiveClock
 
@@ -41,6 +41,8 @@ type health struct {
 type failure struct {
 	cause        error
 	at, probedAt time.Time
+	// slow is set where it may still answer.
+	slow bool
 	// wantedAt is when somebody last wanted to know.
 	wantedAt time.Time
 	// prober is the number of who asks until the source answers; zero if nobody does.
@@ -54,18 +56,21 @@ func newHealth(c clock.PassiveClock) *health {
 	return &health{clock: c, failures: map[string]failure{}}
 }
 
-// failing returns why a source fails, or nil.
-func (h *health) failing(source string) error {
+// failing returns why a source or a part of it fails, or nil. For the patient, slowness is none.
+func (h *health) failing(source, place string, patient bool) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	known, found := h.failures[source]
 	now := h.clock.Now()
-	if !found || !known.current(now) {
-		return nil
+	for _, name := range []string{source, place} {
+		known, found := h.failures[name]
+		if !found || !known.current(now) || (patient && known.slow) {
+			continue
+		}
+		known.wantedAt = now
+		h.failures[name] = known
+		return known.cause
 	}
-	known.wantedAt = now
-	h.failures[source] = known
-	return known.cause
+	return nil
 }
 
 // beginProbing returns the number of a new prober of a failing source, or zero where there is one or are too many.
@@ -116,7 +121,13 @@ func (h *health) mayAsk(source string) bool {
 	return true
 }
 
-func (h *health) failed(source string, cause error) {
+// failed notes that a source or a part fails.
+func (h *health) failed(source string, cause error) { h.note(source, cause, false) }
+
+// slow notes that a source or a part has not answered yet. One that failed before is still failing then.
+func (h *health) slow(source string, cause error) { h.note(source, cause, true) }
+
+func (h *health) note(source string, cause error, slow bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.clock.Now()
@@ -134,22 +145,28 @@ func (h *health) failed(source string, cause error) {
 	if !found || !known.current(now) {
 		known.probedAt, known.wantedAt = now, now
 	}
-	known.cause, known.at = cause, now
+	if slow && found && known.current(now) && !known.slow {
+		cause, slow = known.cause, false
+	}
+	known.cause, known.at, known.slow = cause, now, slow
 	h.failures[source] = known
 }
 
-func (h *health) answered(source string) {
+// answered forgets the failures of sources and parts.
+func (h *health) answered(names ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.failures, source)
+	for _, name := range names {
+		delete(h.failures, name)
+	}
 }
 
-// concernsAll tells whether a failure says something about the next question to the same registry too. That these
-// credentials are refused or have asked too much does not, nor that an answer cannot be used.
-func concernsAll(err error) bool {
+// concerns tells whether a failure says something about the next question to the same registry, or to the same
+// repository. That these credentials are refused or have asked too much does not, nor that an answer cannot be used.
+func concerns(err error) (all, part bool) {
 	var answered *registry.Error
 	if errors.As(err, &answered) {
-		return answered.ConcernsAll()
+		return answered.ConcernsAll(), answered.ConcernsRepository()
 	}
-	return errors.Is(err, context.DeadlineExceeded)
+	return false, errors.Is(err, context.DeadlineExceeded)
 }

@@ -19,6 +19,12 @@ const tagMemory = 24 * time.Hour
 // tags answers which digest a tag names now; *registry.Client does.
 type tags interface {
 	Head(ctx context.Context, access image.Access, ref image.Reference) (string, error)
+	pinger
+}
+
+// pinger asks a registry whether it is there; *registry.Client does.
+type pinger interface {
+	Ping(ctx context.Context, registry string) error
 }
 
 // resolver asks which digests tags name.
@@ -38,8 +44,12 @@ func (r *resolver) resolve(ctx context.Context, access image.Access, ref image.R
 	fact, stale, err := ask(ctx, r.desk, inquiry[*verdict.Fact]{
 		key:    key.String(),
 		source: sourceOf(ref.Registry),
-		work:   func(ctx context.Context) (*verdict.Fact, error) { return r.head(ctx, access, ref, key) },
-		before: r.usable(r.book.Get(key)),
+		part:   ref.Repository,
+		alive:  func(ctx context.Context) error { return r.tags.Ping(ctx, ref.Registry) },
+		// A tag may have moved: what it named before is no answer of a registry that is only slow.
+		unhurried: true,
+		work:      func(ctx context.Context) (*verdict.Fact, error) { return r.head(ctx, access, ref, key) },
+		before:    r.usable(r.book.Get(key)),
 		elsewhere: func(ctx context.Context) **verdict.Fact {
 			fact, err := r.book.Find(ctx, key)
 			if err != nil {

@@ -1,9 +1,11 @@
 package signature
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -51,6 +53,50 @@ func TestWhatATagNamedLastCountsForADayWhileTheRegistryFails(t *testing.T) {
 		advance(1)
 		if _, err := v.Resolve(t.Context(), image.Access{}, ref); !errors.Is(err, errDown) {
 			t.Errorf("after a day: %v", err)
+		}
+	})
+}
+
+func TestASlowRegistryIsWaitedForWhereATagMayHaveMoved(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		v, r := w.verifier(), requirement(t, 0)
+		ref, err := image.Parse(webImage + ":v1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resolve := func() image.Resolution {
+			ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+			defer cancel()
+			got, err := v.Resolve(ctx, image.Access{}, ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		w.tags[ref.String()] = digestOf(1)
+		resolve()
+		expect(t, w.ask(v, r), "verified")
+		advance(validFor)
+		w.set(func() { w.delay = 4 * time.Second; w.tags[ref.String()] = digestOf(2) })
+		// Evidence cannot have become wrong, and others do not wait for it.
+		expect(t, w.ask(v, r), `stale: registry "registry.example.com" has not answered within 1s…`)
+		if got := resolve(); got != (image.Resolution{Digest: digestOf(2)}) {
+			t.Errorf("of a slow registry: %+v", got)
+		}
+		// A registry that hangs leaves time for what is done with the last answer.
+		w.set(func() { w.hangs = true })
+		began := time.Now()
+		if got := resolve(); got.Digest != digestOf(2) || !strings.Contains(got.Stale, "has not answered within 6s") {
+			t.Errorf("of a registry that hangs: %+v", got)
+		}
+		if took := time.Since(began); took != 6*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		// Once it is known to fail, nobody waits.
+		advance(defaultTimeout)
+		began = time.Now()
+		if got := resolve(); got.Stale == "" || time.Since(began) != 0 {
+			t.Errorf("of a registry that fails: %+v after %s", got, time.Since(began))
 		}
 	})
 }

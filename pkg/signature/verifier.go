@@ -52,7 +52,7 @@ func assemble(config Config, book *verdict.Book, metrics *metrics, evidence coll
 		book: book,
 		examiner: &examiner{
 			desk: desk, book: book, preparations: newPreparations(evidence, desk, book, config.Clock),
-			clock: config.Clock, metrics: metrics,
+			clock: config.Clock, metrics: metrics, pinger: heads,
 		},
 		resolver: &resolver{tags: heads, desk: desk, book: book, clock: config.Clock},
 		metrics:  metrics,
@@ -109,3 +109,6 @@ type heads struct{ client *registry.Client }
 func (h heads) Head(ctx context.Context, access image.Access, ref image.Reference) (string, error) {
 	return h.client.Head(ctx, registry.Access(access), ref)
 }
+
+// Ping implements pinger.
+func (h heads) Ping(ctx context.Context, registry string) error { return h.client.Ping(ctx, registry) }

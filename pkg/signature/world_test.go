@@ -56,8 +56,8 @@ type world struct {
 	panics bool
 	// tags by reference.
 	tags map[string]string
-	// asked counts the collections and the requests for tags.
-	asked, heads int
+	// asked counts the collections, the requests for tags and the pings.
+	asked, heads, pings int
 	// attested is when the scan of all images was made; zero for none.
 	attested time.Time
 	// unreadable is why keys cannot be read, and unread why all but one cannot, which has signed nothing.
@@ -173,6 +173,9 @@ func (w *world) Head(ctx context.Context, _ image.Access, ref image.Reference) (
 	}
 	return "", fmt.Errorf("no such tag: %w", image.ErrNotExist)
 }
+
+// Ping implements tags.
+func (w *world) Ping(ctx context.Context, _ string) error { return w.behave(ctx, &w.pings) }
 
 const scanType = "https://cosign.sigstore.dev/attestation/vuln/v1"
 

@@ -153,6 +153,9 @@ func judge(err error) outcome {
 
 // isPassing tells whether the same request may succeed at once.
 func isPassing(err error) bool {
+	if errors.As(err, new(*pausedError)) {
+		return false
+	}
 	if status := statusOf(err); status != 0 {
 		return judge(err) == failing
 	}
