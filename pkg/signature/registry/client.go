@@ -150,6 +150,15 @@ func follow[T any](ctx context.Context, c *Client, access Access, way route, way
 	if err != nil {
 		return answer, "", err
 	}
+	answer, note, err = inquire(ctx, e, access, way, question)
+	if isRefusal(statusOf(err)) && c.credentials.refused(access) {
+		return inquire(ctx, e, access, way, question)
+	}
+	return answer, note, err
+}
+
+// inquire asks once, with the credentials that are known.
+func inquire[T any](ctx context.Context, e *endpoint, access Access, way route, question func(context.Context, *session, bool) (T, error)) (answer T, note string, err error) {
 	s, err := e.session(ctx, access, way.repository)
 	if err != nil {
 		var begun *sessionError

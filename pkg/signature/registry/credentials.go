@@ -41,8 +41,9 @@ type credentials struct {
 type pulled struct {
 	keychain authn.Keychain
 	// note says, in words behind “refuses access”, which secrets could not be used; it may be empty.
-	note  string
-	until time.Time
+	note string
+	// at is when they were read, and until when they are kept.
+	at, until time.Time
 }
 
 // credentialsError says that no registry was asked because the own credentials cannot be read.
@@ -108,7 +109,9 @@ func (c *credentials) pulled(ctx context.Context, access Access) (*pulled, error
 	results := c.flights.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
 		defer cancel()
+		at := c.clock.Now()
 		found := c.read(ctx, access)
+		found.at = at
 		c.kept.Add(key, found)
 		return found, nil
 	})
@@ -118,6 +121,20 @@ func (c *credentials) pulled(ctx context.Context, access Access) (*pulled, error
 	case result := <-results:
 		return result.Val.(*pulled), nil
 	}
+}
+
+// refused forgets the pull secrets of one access that a registry refused, so that one that was corrected counts at once.
+// It returns false where there are none, or where they have just been read.
+func (c *credentials) refused(access Access) bool {
+	if access.none() || c.secrets == nil {
+		return false
+	}
+	kept, found := c.kept.Get(access.Key())
+	if !found || c.clock.Since(kept.(*pulled).at) < secretsRetry {
+		return false
+	}
+	c.kept.Remove(access.Key())
+	return true
 }
 
 // read never fails: an image may be public, whatever became of the secrets.
