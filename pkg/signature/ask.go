@@ -39,6 +39,7 @@ type desk struct {
 	running    sync.Map
 	recent     *lru.LRUExpireCache
 	health     *health
+	refusals   *refusals
 	background chan struct{}
 }
 
@@ -47,6 +48,7 @@ func newDesk(config *Config) *desk {
 		timeout: config.Timeout, patience: config.Patience, retryAfter: config.RetryAfter,
 		recent:     lru.NewLRUExpireCacheWithClock(maxRecent, config.Clock),
 		health:     newHealth(config.Clock),
+		refusals:   newRefusals(config.Clock),
 		background: make(chan struct{}, maxBackground),
 	}
 }
@@ -98,7 +100,16 @@ func isDefinite(err error) bool {
 }
 
 // ask returns an answer. Where the source fails and something was known before, that is the answer, and stale says why.
+// Where it refuses access, that is so for minutes only.
 func ask[T any](ctx context.Context, d *desk, in inquiry[T]) (answer T, stale, err error) {
+	if d.refusals.over(in.key) {
+		in.before, in.elsewhere = nil, nil
+	}
+	answer, stale, err = seek(ctx, d, in)
+	return answer, d.refusals.bound(in.key, stale), err
+}
+
+func seek[T any](ctx context.Context, d *desk, in inquiry[T]) (answer T, stale, err error) {
 	if kept, found := d.recent.Get(in.key); found {
 		if negative, ok := kept.(notice[T]); ok {
 			return negative.answer, nil, nil
@@ -168,6 +179,7 @@ func start[T any](ctx context.Context, d *desk, in inquiry[T]) <-chan singleflig
 		stop := d.watch(in.source, in.place())
 		answer, err := guarded(ctx, in)
 		stop()
+		d.refusals.note(in.key, err)
 		if err != nil {
 			note(ctx, d, in, err)
 			d.recent.Add(in.key, err, d.retryAfter)

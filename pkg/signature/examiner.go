@@ -217,7 +217,7 @@ func (x *examiner) finding(q proof.Question, keys preparation, judged findings, 
 	switch {
 	case stale != nil && since(x.clock, collected) >= validFor:
 		finding.Stale = fmt.Sprintf("%v; verified %s ago, counts until %s",
-			stale, duration.HumanDuration(since(x.clock, collected)), words(collected.Add(validFor+staleFor)))
+			stale, duration.HumanDuration(since(x.clock, collected)), words(counting(stale, collected.Add(validFor+staleFor))))
 	case keys.unread != nil:
 		finding.Stale = fmt.Sprintf("%v; verified by keys that were read %s ago, counts until %s",
 			keys.unread, duration.HumanDuration(since(x.clock, keys.readAt)), words(keys.readAt.Add(validFor+staleFor)))

@@ -64,7 +64,7 @@ func (r *resolver) resolve(ctx context.Context, access image.Access, ref image.R
 	resolution := image.Resolution{Digest: fact.Text}
 	if stale != nil {
 		resolution.Stale = fmt.Sprintf("%v; the tag named %s %s ago, which counts until %s",
-			stale, fact.Text, duration.HumanDuration(since(r.clock, fact.At)), words(fact.At.Add(tagMemory)))
+			stale, fact.Text, duration.HumanDuration(since(r.clock, fact.At)), words(counting(stale, fact.At.Add(tagMemory))))
 	}
 	return resolution, nil
 }

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -48,6 +49,26 @@ func TestACorrectedPullSecretCountsAtOnce(t *testing.T) {
 					t.Errorf("the secrets were read %d times, want twice", secrets.reads)
 				}
 			})
+		}
+	}
+}
+
+func TestARefusalIsOneOnlyWhereCredentialsCouldBeRead(t *testing.T) {
+	s := newServer(t)
+	ref := s.push(t, "team/web", "v1")
+	s.demandBasic("right")
+	for name, tt := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"read":   {want: true},
+		"unread": {err: errors.New("timeout")},
+	} {
+		secrets := &cluster{}
+		secrets.set("web", tt.err, pullSecret("pull", s.host(), "wrong"))
+		err := newClient(t, registry.Config{Secrets: secrets}).Exists(t.Context(), registry.Access{Namespace: "web"}, ref)
+		if failed := failure(t, err); failed.Refuses() != tt.want {
+			t.Errorf("%s: %v is an answer: %t, want %t", name, err, failed.Refuses(), tt.want)
 		}
 	}
 }

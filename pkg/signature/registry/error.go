@@ -24,7 +24,9 @@ type Error struct {
 	// RetryAfter is how long the registry will not be asked again; zero if it may be at once.
 	RetryAfter time.Duration
 
-	err error
+	// unread is set where it was asked without credentials that may exist and could not be read.
+	unread bool
+	err    error
 }
 
 // Error names the registry and the cause.
@@ -48,6 +50,10 @@ func (e *Error) ConcernsRepository() bool {
 	}
 	return e.ConcernsAll() || judge(e.err) == failing
 }
+
+// Refuses tells whether the registry refused access to all the credentials that there are: that is its answer, and not
+// for want of one.
+func (e *Error) Refuses() bool { return isRefusal(e.Status) && !e.unread }
 
 // Unwrap returns what lies below; it may be nil.
 func (e *Error) Unwrap() error { return e.err }

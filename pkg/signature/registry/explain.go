@@ -29,7 +29,7 @@ func explain(registry, note string, err error) error {
 	case isAbsent(err):
 		return &absentError{registry: registry, note: note}
 	}
-	result := &Error{Registry: registry, Cause: words(err), Status: statusOf(err), err: err}
+	result := &Error{Registry: registry, Cause: words(err), Status: statusOf(err), unread: note != "", err: err}
 	if isRefusal(result.Status) {
 		result.Cause += note
 	}
