@@ -8,11 +8,11 @@ import (
 	"strings"
 
 	kjson "sigs.k8s.io/json"
+
+	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
 
 const (
-	// signaturePredicate is the type of the statement by which cosign 3 signs an image.
-	signaturePredicate = "https://sigstore.dev/cosign/sign/v1"
 	// statementPayload is the DSSE payload type of statements.
 	statementPayload = "application/vnd.in-toto+json"
 )
@@ -29,7 +29,7 @@ type claim struct {
 
 // isSignature tells whether the claim signs the image itself, and nothing more.
 func (c claim) isSignature() bool {
-	return c.predicateType == "" || c.predicateType == signaturePredicate
+	return c.predicateType == "" || c.predicateType == proof.SignaturePredicateType
 }
 
 // readPayload reads what is signed in a .sig tag. The digest must be the one that is asked.

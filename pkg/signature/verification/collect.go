@@ -41,7 +41,7 @@ func (v *Verifier) Collect(ctx context.Context, access image.Access, ref image.R
 		c.attestations = true
 	}
 	if requirement.SignaturesAsked() {
-		c.wanted[signaturePredicate] = true
+		c.wanted[proof.SignaturePredicateType] = true
 	}
 	c.lookEverywhere(ctx)
 	return c.result(ctx)

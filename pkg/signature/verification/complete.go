@@ -48,7 +48,7 @@ func whyTooLarge(err error) string {
 func (c *collection) leave(from place, signatures, attestations string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.requirement.SignaturesAsked() && (from.hint == "" || from.hint == signaturePredicate) {
+	if c.requirement.SignaturesAsked() && (from.hint == "" || from.hint == proof.SignaturePredicateType) {
 		c.rejected.add(proof.Rejection{Format: from.format, Reason: signatures, Incomplete: true})
 	}
 	if from.signatures {
@@ -66,7 +66,7 @@ func (c *collection) leave(from place, signatures, attestations string) {
 
 // saysNothing tells whether a hint leaves open of which type something is: that it is a signature is what cosign 2 says
 // of every attestation that it makes by a signing configuration.
-func saysNothing(hint string) bool { return hint == "" || hint == signaturePredicate }
+func saysNothing(hint string) bool { return hint == "" || hint == proof.SignaturePredicateType }
 
 // leaveContent leaves what is too much to be read.
 func (c *collection) leaveContent(from place, why string) {

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/runeframeos/kubectl-rune/pkg/api/v1alpha1"
+	"github.com/runeframeos/kubectl-rune/pkg/policy/proof"
 )
 
 // ErrNoKey says that there is no usable key or trust root where a policy says that one is: it is gone, or nobody may
@@ -98,7 +99,7 @@ func (c *collection) mayBeAttestation(s *signed) bool {
 	case s.entity == nil && saysNothing(s.hint):
 		return true
 	}
-	return s.hint == "" || s.hint != signaturePredicate && c.isWanted(s.hint)
+	return s.hint == "" || s.hint != proof.SignaturePredicateType && c.isWanted(s.hint)
 }
 
 // isEnvelope tells whether what was signed is a DSSE envelope, as all statements are.
